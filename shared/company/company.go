@@ -1,0 +1,63 @@
+// Package company is the settings: what stands on documents, the currency of
+// costs, how tax is computed, and how much discount each role gives.
+package company
+
+import (
+	"time"
+
+	"waybill/shared/access"
+	"waybill/shared/customer"
+	"waybill/shared/money"
+	"waybill/shared/refusal"
+)
+
+// Settings of the company. Rates are millionths by tax class, limits basis points by role.
+type Settings struct {
+	Name, Email, Phone, TaxID string
+	Address                   *customer.Address
+	Currency                  string // of costs, values and credit limits
+	TimeZone                  string // IANA
+	TaxInclusive              bool   // whether unit prices contain the tax
+	TaxRates                  map[string]int64
+	DiscountLimits            map[access.Role]int64
+	Version                   int64
+}
+
+// Default is what a fresh system has: no tax, and a tenth off at most without approval.
+func Default() Settings {
+	return Settings{
+		Currency:       "USD",
+		TimeZone:       "UTC",
+		TaxRates:       map[string]int64{"standard": 0, "reduced": 0, "zero": 0, "exempt": 0},
+		DiscountLimits: map[access.Role]int64{access.Sales: 1000},
+		Version:        1,
+	}
+}
+
+// Check refuses an unknown currency or time zone.
+func (s Settings) Check() error {
+	var wrong []refusal.Item
+	if _, ok := money.Digits(s.Currency); !ok {
+		wrong = append(wrong, refusal.Item{Field: "currency", Code: "unknown_currency", Detail: "Not an ISO 4217 code."})
+	}
+	if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
+		wrong = append(wrong, refusal.Item{Field: "time_zone", Code: "invalid", Detail: "Not an IANA time zone."})
+	}
+	if len(wrong) > 0 {
+		return refusal.Fields(wrong...)
+	}
+	return nil
+}
+
+// DiscountLimit is the discount in basis points that p gives without approval:
+// the highest of its roles', everything for those who approve.
+func (s Settings) DiscountLimit(p access.Principal) int64 {
+	if p.May(access.OrdersApprove) {
+		return money.BasisPoints
+	}
+	var limit int64
+	for _, r := range p.Roles {
+		limit = max(limit, s.DiscountLimits[r])
+	}
+	return limit
+}

@@ -1,0 +1,42 @@
+// Package customer is who buys, how to reach them, and on which terms.
+package customer
+
+import "time"
+
+// A Customer buys. CreditLimit is in minor units of the company's currency.
+type Customer struct {
+	ID                string
+	Reference         string // the company's own number for it; unique when set
+	Name              string
+	Email             string
+	Phone             string // E.164
+	Locale            string // BCP 47
+	Terms             Terms
+	CreditLimit       *int64
+	Owner             string // the responsible salesperson's principal id
+	Billing, Shipping *Address
+	Attributes        map[string]string
+	Version           int64
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+}
+
+// TermsKind is when a customer pays.
+type TermsKind string
+
+// Prepaid orders ship when they are paid; net ones are due Days after the invoice.
+const (
+	Prepaid TermsKind = "prepaid"
+	Net     TermsKind = "net"
+)
+
+// Terms of payment. Days count for net terms only.
+type Terms struct {
+	Kind TermsKind
+	Days int
+}
+
+// An Address is postal; every part may be empty. Country is ISO 3166-1 alpha-2.
+type Address struct {
+	Name, Company, Line1, Line2, City, State, PostalCode, Country, Phone string
+}

@@ -1,0 +1,81 @@
+// Package event says what happened: one event for each change of anything,
+// written in the transaction that made the change. An order's events are its
+// timeline; all of them together are the audit trail.
+package event
+
+import "time"
+
+// An Event is a fact. Seq counts the events of its subject from 1 and equals
+// the subject's version after it, so that a hole would show.
+type Event struct {
+	ID      string
+	Subject Subject
+	Seq     int64
+	Type    Type
+	At      time.Time
+	Actor   string
+	Data    map[string]any // strings, int64s, bools, and lists and maps of them
+}
+
+// A Subject is what an event is about.
+type Subject struct {
+	Kind Kind
+	ID   string
+}
+
+// String is kind and id, as the audit trail shows them.
+func (s Subject) String() string { return string(s.Kind) + "/" + s.ID }
+
+// A Kind is a sort of subject.
+type Kind string
+
+// The sorts of subjects.
+const (
+	Order    Kind = "order"
+	Product  Kind = "product"
+	Customer Kind = "customer"
+	Location Kind = "location"
+	Settings Kind = "settings"
+	Stock    Kind = "stock"
+	Access   Kind = "access"
+)
+
+// A Type names what happened, <kind>.<what>.
+type Type string
+
+// The types of events.
+const (
+	OrderCreated   Type = "order.created"   // entered as a draft
+	OrderConfirmed Type = "order.confirmed" // stock reserved, whether placed at once or later
+	OrderEdited    Type = "order.edited"
+	OrderHeld      Type = "order.held"
+	OrderReleased  Type = "order.released"
+	OrderCancelled Type = "order.cancelled"
+	OrderClosed    Type = "order.closed" // the rest of a partly shipped order was cancelled
+	OrderCompleted Type = "order.completed"
+	OrderImported  Type = "order.imported"
+
+	ProductCreated  Type = "product.created"
+	ProductEdited   Type = "product.edited"
+	CustomerCreated Type = "customer.created"
+	CustomerEdited  Type = "customer.edited"
+	LocationCreated Type = "location.created"
+	LocationEdited  Type = "location.edited"
+	SettingsEdited  Type = "settings.edited"
+
+	AccessDenied Type = "access.denied"
+)
+
+// money lists the keys of Data that hold amounts.
+var money = map[string]bool{"total": true, "was_total": true, "currency": true, "discount_bp": true, "credit_limit": true, "prices": true, "terms": true}
+
+// WithoutMoney returns the event's data without amounts, for those who see no prices.
+func (e Event) WithoutMoney() map[string]any {
+	out := map[string]any{}
+	for k, v := range e.Data {
+		if !money[k] {
+			out[k] = v
+		}
+	}
+	return out
+}

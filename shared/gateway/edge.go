@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/ogen-go/ogen/middleware"
+
+	"waybill/shared/access"
+	"waybill/shared/api"
+	"waybill/shared/refusal"
+	"waybill/shared/table"
+)
+
+// requestTime is how long an operation may work: well inside API Gateway's 30 seconds.
+const requestTime = 20 * time.Second
+
+// Edge is what the HTTP side of every function is built from.
+type Edge struct {
+	Tokens interface { // the issuer's tokens; a fake in tests stands for Cognito
+		Verify(ctx context.Context, token string) (access.Principal, error)
+	}
+	Records *table.DB // denials are written there, and marks looked up
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Handler serves the contract: every operation that h has, behind
+// authentication, the permission that the contract names, problem documents,
+// ETags and one log line a request.
+func (e Edge) Handler(h api.Handler) (http.Handler, error) {
+	server, err := api.NewServer(h, guard{e},
+		api.WithErrorHandler(e.fail),
+		api.WithMiddleware(e.begin),
+		api.WithNotFound(func(w http.ResponseWriter, r *http.Request) {
+			WriteProblem(w, r, Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this path."})
+		}),
+		api.WithMethodNotAllowed(func(w http.ResponseWriter, r *http.Request, allowed string) {
+			w.Header().Set("Allow", allowed)
+			WriteProblem(w, r, Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This path takes " + allowed + "."})
+		}))
+	if err != nil {
+		return nil, err
+	}
+	return Chain(e.Log, e.Now, unchanged(server)), nil
+}
+
+// A call is what the middleware knows of a request and handlers ask for.
+type call struct {
+	principal access.Principal
+	operation string
+	hash      string
+}
+
+type callKey struct{}
+
+// Principal is who makes the request of ctx.
+func Principal(ctx context.Context) access.Principal {
+	c, _ := ctx.Value(callKey{}).(call)
+	return c.principal
+}
+
+// Mark is the idempotency mark of the request of ctx, or nil when it came without a key.
+func Mark(ctx context.Context, key api.OptString) *table.Mark {
+	k, ok := key.Get()
+	if !ok {
+		return nil
+	}
+	c, _ := ctx.Value(callKey{}).(call)
+	return &table.Mark{Principal: c.principal.ID, Operation: c.operation, Key: k, Hash: c.hash}
+}
+
+// begin is the first thing every operation does: a deadline, and the hash that
+// tells a retry of the same request from another one.
+func (e Edge) begin(req middleware.Request, next middleware.Next) (middleware.Response, error) {
+	ctx, cancel := context.WithTimeout(req.Context, requestTime)
+	defer cancel()
+	SetRoute(ctx, req.OperationID)
+	c, _ := ctx.Value(callKey{}).(call)
+	c.operation = req.OperationID
+	if req.Raw.Header.Get("Idempotency-Key") != "" {
+		sum := sha256.New()
+		sum.Write([]byte(req.Raw.Method + " " + req.Raw.URL.RequestURI() + "\n"))
+		sum.Write(req.RawBody)
+		c.hash = hex.EncodeToString(sum.Sum(nil))
+	}
+	req.SetContext(context.WithValue(ctx, callKey{}, c))
+	return next(req)
+}
+
+// guard is who may: it turns the bearer token into a principal and holds it
+// against the permission that the contract names for the operation.
+type guard struct{ edge Edge }
+
+// HandleToken implements api.SecurityHandler.
+func (g guard) HandleToken(ctx context.Context, operation api.OperationName, t api.Token) (context.Context, error) {
+	SetRoute(ctx, operation)
+	p, err := g.edge.Tokens.Verify(ctx, t.Token)
+	if err != nil {
+		return ctx, err
+	}
+	SetPrincipal(ctx, p.ID)
+	for _, scope := range t.Scopes {
+		if err := p.Require(access.Permission(scope)); err != nil {
+			return ctx, g.edge.deny(ctx, p, operation, err)
+		}
+	}
+	return context.WithValue(ctx, callKey{}, call{principal: p}), nil
+}
+
+// deny writes a denial into the audit trail; the refusal stands even if that fails.
+func (e Edge) deny(ctx context.Context, p access.Principal, operation string, refused error) error {
+	if err := e.Records.Denied(ctx, p.ID, operation, refused.Error()); err != nil {
+		e.Log.ErrorContext(ctx, "denial not written down", "request_id", RequestID(ctx), "operation", operation, "error", err)
+	}
+	return refused
+}
+
+// Match reads an If-Match header: what it returns refuses a resource of another
+// version (412). Without the header it takes any, or, where one is required,
+// refuses (428).
+func Match(header api.OptString, required bool) (func(version int64) error, error) {
+	value, ok := header.Get()
+	if !ok {
+		if required {
+			return nil, refusal.New(refusal.NoIfMatch, "if_match_required", "Send the ETag that you last saw as If-Match, or *.")
+		}
+		return func(int64) error { return nil }, nil
+	}
+	return func(version int64) error {
+		if matches(value, ETag(version), false) {
+			return nil
+		}
+		return refusal.New(refusal.Stale, "stale", "The resource is at %s now; read it again.", ETag(version))
+	}, nil
+}

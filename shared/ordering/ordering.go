@@ -1,0 +1,185 @@
+// Package ordering is what sales does with orders. Each function is one
+// business fact: it reads what the rules need, applies them, and commits one
+// transaction that holds the order, its reservations, its event and the
+// caller's idempotency mark.
+//
+// The actions of each fact, of the 100 a transaction takes:
+//
+//	Place, Import   order, number, event, mark, entry of who entered it, ≤ 90 stock items
+//	Edit            order, event, mark, entry, ≤ 90 stock items (old ∪ new)
+//	Confirm, Release, Cancel   order, event, mark, ≤ 90 stock items
+//	Hold, Complete  order, event, mark
+package ordering
+
+import (
+	"context"
+	"time"
+
+	"waybill/shared/access"
+	"waybill/shared/event"
+	"waybill/shared/ident"
+	"waybill/shared/order"
+	"waybill/shared/refusal"
+	"waybill/shared/stock"
+	"waybill/shared/table"
+)
+
+// A Desk does the facts of orders. It keeps no state.
+type Desk struct {
+	DB  *table.DB
+	IDs ident.Source
+}
+
+// By is who asks, how a retry is known, and which version they saw.
+type By struct {
+	Principal access.Principal
+	Mark      *table.Mark               // nil without an Idempotency-Key
+	Expect    func(version int64) error // refuses a version that the caller did not see; nil takes any
+}
+
+func (b By) expects(o order.Order) error {
+	if b.Expect == nil {
+		return nil
+	}
+	return b.Expect(o.Version)
+}
+
+// Look reads an order that p may see; to others it does not exist.
+func (d *Desk) Look(ctx context.Context, p access.Principal, id string) (order.Order, error) {
+	o, err := d.DB.Order(ctx, id)
+	if err != nil {
+		return o, err
+	}
+	ok, err := d.sees(ctx, p, o)
+	if err != nil {
+		return order.Order{}, err
+	}
+	if !ok {
+		return order.Order{}, refusal.Missing("order", id)
+	}
+	return o, nil
+}
+
+func (d *Desk) sees(ctx context.Context, p access.Principal, o order.Order) (bool, error) {
+	switch p.Sight() {
+	case access.SeesAll:
+		return true, nil
+	case access.SeesFulfil:
+		for _, s := range order.ToFulfil {
+			if o.Status == s {
+				return true, nil
+			}
+		}
+		return false, nil
+	default:
+		if o.Owner == p.ID || o.EnteredBy == p.ID {
+			return true, nil
+		}
+		// The customer may have come to p since the order was entered.
+		return d.owns(ctx, p, o.CustomerID)
+	}
+}
+
+func (d *Desk) owns(ctx context.Context, p access.Principal, customerID string) (bool, error) {
+	c, err := d.DB.Customer(ctx, customerID)
+	if refusal.Is(err, "not_found") {
+		return false, nil
+	}
+	return err == nil && c.Owner == p.ID, err
+}
+
+// List lists the orders that p may see, newest first.
+func (d *Desk) List(ctx context.Context, p access.Principal, f table.OrderFilter, page table.Page) (table.Listing[order.Order], error) {
+	none := table.Listing[order.Order]{}
+	switch p.Sight() {
+	case access.SeesAll:
+	case access.SeesFulfil:
+		f.Statuses = order.ToFulfil
+	default:
+		if f.CustomerID != "" {
+			all, err := d.owns(ctx, p, f.CustomerID)
+			if err != nil {
+				return none, err
+			}
+			if all {
+				break
+			}
+		}
+		if f.Owner != "" && f.Owner != p.ID {
+			return none, nil
+		}
+		f.Owner = p.ID
+	}
+	return d.DB.Orders(ctx, f, page)
+}
+
+// change is the shape of every fact about an order that exists: read it, check
+// the caller, apply the rule, commit. The rule may change the order's
+// allocations; the difference becomes reservations and releases.
+func (d *Desk) change(ctx context.Context, by By, id string, kind event.Type, apply func(ctx context.Context, o *order.Order, now time.Time) (event.Type, map[string]any, error)) (order.Order, error) {
+	var done order.Order
+	err := d.DB.Settle(ctx, func(ctx context.Context) (*table.Tx, error) {
+		was, err := d.Look(ctx, by.Principal, id)
+		if err != nil {
+			return nil, err
+		}
+		if err := by.expects(was); err != nil {
+			return nil, err
+		}
+		next, now := was, d.IDs.Now()
+		next.Lines = append([]order.Line(nil), was.Lines...)
+		happened, data, err := apply(ctx, &next, now)
+		if err != nil {
+			return nil, err
+		}
+		if happened == "" {
+			happened = kind
+		}
+		next.Version, next.UpdatedAt = was.Version+1, now
+		tx := &table.Tx{}
+		tx.SaveOrder(next, was)
+		if err := reserve(tx, was.Allocations(), next.Allocations()); err != nil {
+			return nil, err
+		}
+		tx.Event(d.event(happened, next, by, now, data))
+		tx.Mark(by.Mark, next.ID, now)
+		done = next
+		return tx, nil
+	})
+	return done, err
+}
+
+// reserve adds the net difference between two sets of allocations.
+func reserve(tx *table.Tx, was, next map[stock.Place]int64) error {
+	net := map[stock.Place]int64{}
+	for p, n := range was {
+		net[p] -= n
+	}
+	for p, n := range next {
+		net[p] += n
+	}
+	if len(net) > order.MaxStockItems {
+		return tooMany()
+	}
+	for p, n := range net {
+		if n != 0 {
+			tx.Reserve(p, n)
+		}
+	}
+	return nil
+}
+
+func tooMany() error {
+	return refusal.New(refusal.Rejected, "too_many_items", "An order or an edit may touch at most %d stock items, those it leaves and those it takes together.", order.MaxStockItems)
+}
+
+func (d *Desk) event(t event.Type, o order.Order, by By, now time.Time, data map[string]any) event.Event {
+	if data == nil {
+		data = map[string]any{}
+	}
+	data["number"], data["status"], data["total"], data["currency"] = o.Number, string(o.Status), o.Totals.Total, o.Currency
+	return event.Event{
+		ID: d.IDs.IDAt(now), Subject: event.Subject{Kind: event.Order, ID: o.ID}, Seq: o.Version,
+		Type: t, At: now, Actor: by.Principal.ID, Data: data,
+	}
+}

@@ -1,0 +1,45 @@
+// Package product is what is sold, and for how much.
+package product
+
+import (
+	"time"
+
+	"waybill/shared/money"
+	"waybill/shared/refusal"
+)
+
+// A Product is known by its SKU. Prices are in minor units by currency.
+type Product struct {
+	SKU          string
+	Name         string
+	Names        map[string]string // by language
+	Unit         string
+	Category     string
+	Prices       map[string]int64
+	TaxClass     string // "" is untaxed
+	Backorder    bool   // may be ordered beyond stock
+	ReorderPoint *int64
+	Active       bool
+	Attributes   map[string]string
+	ListID       string // ULID that places it in lists
+	Version      int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+// Check refuses unknown currencies and tax classes; classes are those of the settings.
+func (p Product) Check(classes map[string]int64) error {
+	var wrong []refusal.Item
+	for currency := range p.Prices {
+		if _, ok := money.Digits(currency); !ok {
+			wrong = append(wrong, refusal.Item{Field: "prices." + currency, Code: "unknown_currency", Detail: "Not an ISO 4217 code."})
+		}
+	}
+	if _, ok := classes[p.TaxClass]; !ok && p.TaxClass != "" {
+		wrong = append(wrong, refusal.Item{Field: "tax_class", Code: "unknown_tax_class", Detail: "The settings have no such tax class."})
+	}
+	if len(wrong) > 0 {
+		return refusal.Fields(wrong...)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package table
+
+import (
+	"hash/fnv"
+	"strconv"
+
+	"waybill/shared/event"
+	"waybill/shared/order"
+	"waybill/shared/stock"
+)
+
+// Every key of the table is made in this file; README.md has the patterns they serve.
+
+// A key names an item.
+type key struct{ pk, sk string }
+
+func orderKey(id string) key              { return key{"ORDER#" + id, "ORDER"} }
+func orderEntryKey(id string) key         { return key{"ORDER#" + id, "ENTRY"} }
+func orderNumberKey(number string) key    { return key{"NUMBER#" + number, "NUMBER"} }
+func productKey(sku string) key           { return key{"PRODUCT#" + sku, "PRODUCT"} }
+func customerKey(id string) key           { return key{"CUSTOMER#" + id, "CUSTOMER"} }
+func customerReferenceKey(ref string) key { return key{"REFERENCE#" + ref, "REFERENCE"} }
+func locationsKey() key                   { return key{"LOCATIONS", "LOCATIONS"} }
+func settingsKey() key                    { return key{"SETTINGS", "SETTINGS"} }
+func proofKey() key                       { return key{"PROOF", "PROOF"} }
+func stockKey(p stock.Place) key          { return key{stockPartition(p.SKU), stockPrefix + p.Location} }
+func movementKey(sku, id string) key      { return key{stockPartition(sku), movementPrefix + id} }
+func markKey(digest string) key           { return key{"MARK#" + digest, "MARK"} }
+func stockPartition(sku string) string    { return "STOCK#" + sku }
+func eventPartition(s event.Subject) string {
+	switch s.Kind {
+	case event.Order:
+		return orderKey(s.ID).pk
+	case event.Product:
+		return productKey(s.ID).pk
+	case event.Customer:
+		return customerKey(s.ID).pk
+	default:
+		return "EVENTS#" + s.String()
+	}
+}
+
+// An event sorts by its sequence, a denial, which has none, by its id.
+func eventKey(e event.Event) key {
+	if e.Seq == 0 {
+		return key{eventPartition(e.Subject) + "#" + e.ID, eventPrefix + e.ID}
+	}
+	return key{eventPartition(e.Subject), eventPrefix + sequence(e.Seq)}
+}
+
+const (
+	stockPrefix    = "LOCATION#"
+	movementPrefix = "MOVEMENT#"
+	eventPrefix    = "EVENT#"
+)
+
+// sequence writes n so that it sorts as text.
+func sequence(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	return "0000000000"[:max(0, 10-len(s))] + s
+}
+
+// The lists that an index holds. A list that every write of a kind goes to is
+// split over shards by the item's id, so that no partition key takes all of a
+// month's writes; reading merges them.
+const shards = 4
+
+// An index and the attribute that is its partition key; all sort by `at`.
+type index struct{ name, hash string }
+
+var (
+	recentIndex   = index{"recent", "recent"}
+	statusIndex   = index{"status", "by_status"}
+	customerIndex = index{"customer", "by_customer"}
+	ownerIndex    = index{"owner", "by_owner"}
+)
+
+const (
+	ordersList    = "ORDERS"
+	productsList  = "PRODUCTS"
+	customersList = "CUSTOMERS"
+	eventsList    = "EVENTS"
+)
+
+func ordersByStatus(s order.Status) string    { return "ORDERS#" + string(s) }
+func ordersByOwner(owner string) string       { return "ORDERS#" + owner }
+func ordersByCustomer(customer string) string { return "ORDERS#" + customer }
+func customersByOwner(owner string) string    { return "CUSTOMERS#" + owner }
+
+// sharded is the partition of a list that an item with this id is in.
+func sharded(list, id string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id)) // a hash never fails to take bytes
+	return shard(list, int(h.Sum32()%shards))
+}
+
+func shard(list string, n int) string { return list + "#" + strconv.Itoa(n) }
+
+// allShards returns every partition of the lists.
+func allShards(lists ...string) []string {
+	var out []string
+	for _, l := range lists {
+		for n := range shards {
+			out = append(out, shard(l, n))
+		}
+	}
+	return out
+}

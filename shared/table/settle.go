@@ -1,0 +1,60 @@
+package table
+
+import (
+	"context"
+	"errors"
+
+	"waybill/shared/refusal"
+	"waybill/shared/stock"
+)
+
+// attempts bounds how often a fact is planned again because others took the
+// stock or the version it was planned on. Each time somebody else got on.
+const attempts = 25
+
+// Settle plans a fact and commits it until it is done, refused for good, or
+// out of time. A plan that failed for reasons which a second look may mend — a
+// location ran short, a row changed, a number was taken — is made again from
+// fresh reads; what the plan itself refuses is final. Of a failed commit,
+// *Replay and ErrKeyReused come first: the fact was there before.
+func (db *DB) Settle(ctx context.Context, plan func(context.Context) (*Tx, error)) error {
+	for range attempts {
+		tx, err := plan(ctx)
+		if err != nil {
+			return err
+		}
+		if err = db.Commit(ctx, tx); err == nil {
+			return nil
+		}
+		if final := verdict(err); final != nil {
+			return final
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return refusal.New(refusal.Conflict, "busy", "Others kept changing the same rows; try again.")
+}
+
+// verdict returns what a failed commit means for the caller, or nil when a new plan may help.
+func verdict(err error) error {
+	var refused *Refused
+	if !errors.As(err, &refused) {
+		return err
+	}
+	mendable := true
+	for _, e := range refused.Errs {
+		var replay *Replay
+		if errors.As(e, &replay) || errors.Is(e, ErrKeyReused) {
+			return e
+		}
+		var short *stock.Shortage
+		var taken *NumberTaken
+		var moved *Moved
+		mendable = mendable && (errors.As(e, &short) || errors.As(e, &taken) || errors.As(e, &moved) || refusal.Is(e, "stale"))
+	}
+	if mendable {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,272 @@
+package warehouse
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"waybill/shared/order"
+	"waybill/shared/refusal"
+	"waybill/shared/stock"
+	"waybill/shared/table"
+)
+
+// A Proof recomputes every balance from what made it: on_hand and value from
+// the movements, reserved from the allocations of open orders.
+type Proof struct {
+	Complete  bool
+	Checked   int64 // stock items
+	Orders    int64 // open orders
+	Unsettled int64 // stock items that changed at every look
+	Drift     []Drift
+	At        time.Time
+	After     string // where an incomplete run goes on
+}
+
+// A Drift is a balance that its entries do not explain.
+type Drift struct {
+	SKU, Location   string
+	Field           string // on_hand, reserved, available, value; order: an order's own quantities
+	Expected, Found int64
+	Order           string // for order: its number
+}
+
+// How long a request may work on the proof, and how many stock items are few
+// enough to recompute at every look.
+const (
+	proofTime  = 15 * time.Second
+	smallTable = 20_000
+)
+
+// looks is how often a drifting SKU is read again before its drift counts:
+// reads are not snapshots, and the index of open orders lags.
+const looks = 4
+
+// Prove recomputes all balances while the table is small, and returns the last
+// stored run when it is not; a refusal of kind NotFound when there is none.
+func (f *Floor) Prove(ctx context.Context) (Proof, error) {
+	last, err := f.lastProof(ctx)
+	if err != nil {
+		return Proof{}, err
+	}
+	if last == nil || last.Checked <= smallTable {
+		run, err := f.run(ctx, Proof{})
+		if err != nil || run.Complete {
+			return run, err
+		}
+	}
+	if last == nil {
+		return Proof{}, refusal.New(refusal.NotFound, "no_proof", "The table is large and no run of the proof was stored yet; POST starts one.")
+	}
+	return *last, nil
+}
+
+// RunProof starts a run of the proof, or goes on with the one that was not
+// finished, and stores how far it came.
+func (f *Floor) RunProof(ctx context.Context) (Proof, error) {
+	last, err := f.lastProof(ctx)
+	if err != nil {
+		return Proof{}, err
+	}
+	var run Proof
+	if last != nil && !last.Complete {
+		run = *last
+	}
+	if run, err = f.run(ctx, run); err != nil {
+		return run, err
+	}
+	stored, err := json.Marshal(run)
+	if err != nil {
+		return run, fmt.Errorf("encode a proof: %w", err)
+	}
+	return run, f.DB.SaveProof(ctx, stored)
+}
+
+func (f *Floor) lastProof(ctx context.Context) (*Proof, error) {
+	stored, err := f.DB.Proof(ctx)
+	if err != nil || stored == nil {
+		return nil, err
+	}
+	var p Proof
+	if err := json.Unmarshal(stored, &p); err != nil {
+		return nil, fmt.Errorf("decode a proof: %w", err)
+	}
+	return &p, nil
+}
+
+// run goes on with a run until every SKU was checked or the time is up.
+func (f *Floor) run(ctx context.Context, run Proof) (Proof, error) {
+	end := f.IDs.Now().Add(proofTime)
+	held, err := f.held(ctx)
+	if err != nil {
+		return run, err
+	}
+	if run.After == "" {
+		run.Drift = append(run.Drift, held.unsound...)
+	}
+	run.Orders = held.orders
+	for f.IDs.Now().Before(end) {
+		page, err := f.DB.Products(ctx, table.ProductFilter{}, table.Page{Limit: 100, After: run.After})
+		if err != nil {
+			return run, err
+		}
+		skus := make([]string, len(page.Items))
+		for i, p := range page.Items {
+			skus[i] = p.SKU
+		}
+		if err := f.check(ctx, &run, skus, held); err != nil {
+			return run, err
+		}
+		run.After, run.At = page.Next, f.IDs.Now()
+		if page.Next == "" {
+			run.Complete = true
+			return run, nil
+		}
+	}
+	return run, nil
+}
+
+// check compares the balances of some SKUs, and looks again at those that drift.
+func (f *Floor) check(ctx context.Context, run *Proof, skus []string, held holdings) error {
+	var mu sync.Mutex
+	var drifting []string
+	err := table.Each(ctx, len(skus), func(ctx context.Context, i int) error {
+		items, movements, err := f.DB.Ledger(ctx, skus[i])
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		run.Checked += int64(len(items))
+		if len(compare(skus[i], items, movements, held)) > 0 {
+			drifting = append(drifting, skus[i])
+		}
+		return nil
+	})
+	if err != nil || len(drifting) == 0 {
+		return err
+	}
+	slices.Sort(drifting)
+	return f.lookAgain(ctx, run, drifting)
+}
+
+// lookAgain settles which drifts are real: those that stand while no version
+// of the SKU's stock items changed from before the orders were read until after.
+func (f *Floor) lookAgain(ctx context.Context, run *Proof, skus []string) error {
+	for look := range looks {
+		if err := f.Pause(ctx, time.Duration(look)*300*time.Millisecond); err != nil {
+			return err
+		}
+		before := map[string][]stock.Item{}
+		for _, sku := range skus {
+			items, _, err := f.DB.Ledger(ctx, sku)
+			if err != nil {
+				return err
+			}
+			before[sku] = items
+		}
+		held, err := f.held(ctx)
+		if err != nil {
+			return err
+		}
+		var open []string
+		for _, sku := range skus {
+			items, movements, err := f.DB.Ledger(ctx, sku)
+			if err != nil {
+				return err
+			}
+			drift := compare(sku, items, movements, held)
+			switch {
+			case len(drift) == 0:
+			case !slices.Equal(items, before[sku]):
+				open = append(open, sku)
+			case look < looks-1:
+				open = append(open, sku) // still standing: the index may lag, give it another look
+			default:
+				run.Drift = append(run.Drift, drift...)
+			}
+		}
+		if skus = open; len(skus) == 0 {
+			return nil
+		}
+	}
+	run.Unsettled += int64(len(skus))
+	return nil
+}
+
+// holdings is what open orders hold.
+type holdings struct {
+	reserved map[string]map[string]int64 // by SKU and location
+	orders   int64
+	unsound  []Drift
+}
+
+func (f *Floor) held(ctx context.Context) (holdings, error) {
+	h := holdings{reserved: map[string]map[string]int64{}}
+	err := f.DB.OpenOrders(ctx, func(o order.Order) bool {
+		h.orders++
+		for p, n := range o.Allocations() {
+			if h.reserved[p.SKU] == nil {
+				h.reserved[p.SKU] = map[string]int64{}
+			}
+			h.reserved[p.SKU][p.Location] += n
+		}
+		if !o.Sound() {
+			h.unsound = append(h.unsound, Drift{Field: "order", Order: o.Number})
+		}
+		return true
+	})
+	return h, err
+}
+
+// compare names every balance of a SKU that its entries do not explain.
+func compare(sku string, items []stock.Item, movements []stock.Movement, held holdings) []Drift {
+	type sum struct{ onHand, value int64 }
+	sums := map[string]sum{}
+	for _, m := range movements {
+		for _, c := range m.Changes() {
+			s := sums[c.Location]
+			s.onHand += c.OnHand
+			s.value += c.Value
+			sums[c.Location] = s
+		}
+	}
+	found := map[string]stock.Item{}
+	for _, i := range items {
+		found[i.Location] = i
+	}
+	locations := map[string]bool{}
+	for l := range sums {
+		locations[l] = true
+	}
+	for l := range found {
+		locations[l] = true
+	}
+	for l := range held.reserved[sku] {
+		locations[l] = true
+	}
+	var drift []Drift
+	for l := range locations {
+		i, reserved := found[l], held.reserved[sku][l]
+		for _, d := range []Drift{
+			{Field: "on_hand", Expected: sums[l].onHand, Found: i.OnHand},
+			{Field: "value", Expected: sums[l].value, Found: i.Value},
+			{Field: "reserved", Expected: reserved, Found: i.Reserved},
+			{Field: "available", Expected: i.OnHand - i.Reserved, Found: i.Available},
+		} {
+			if d.Expected != d.Found {
+				d.SKU, d.Location = sku, l
+				drift = append(drift, d)
+			}
+		}
+		for field, n := range map[string]int64{"on_hand": i.OnHand, "reserved": i.Reserved, "available": i.Available} {
+			if n < 0 {
+				drift = append(drift, Drift{SKU: sku, Location: l, Field: field, Expected: 0, Found: n})
+			}
+		}
+	}
+	return drift
+}
