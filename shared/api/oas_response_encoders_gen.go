@@ -541,7 +541,7 @@ func encodeEditSettingsResponse(response *SettingsHeaders, w http.ResponseWriter
 }
 
 func encodeGetContractResponse(response GetContractOK, w http.ResponseWriter) error {
-	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("Content-Type", "application/vnd.oai.openapi")
 	w.WriteHeader(200)
 
 	writer := w

@@ -34,7 +34,7 @@ func Default() Settings {
 	}
 }
 
-// Check refuses an unknown currency or time zone.
+// Check refuses an unknown currency or time zone, and nameless tax classes.
 func (s Settings) Check() error {
 	var wrong []refusal.Item
 	if _, ok := money.Digits(s.Currency); !ok {
@@ -42,6 +42,11 @@ func (s Settings) Check() error {
 	}
 	if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
 		wrong = append(wrong, refusal.Item{Field: "time_zone", Code: "invalid", Detail: "Not an IANA time zone."})
+	}
+	for class := range s.TaxRates {
+		if class == "" || len(class) > 40 {
+			wrong = append(wrong, refusal.Item{Field: "tax.classes." + class, Code: "invalid", Detail: "The name of a tax class has 1 to 40 bytes."})
+		}
 	}
 	if len(wrong) > 0 {
 		return refusal.Fields(wrong...)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/ogen-go/ogen/middleware"
@@ -75,7 +77,8 @@ func Mark(ctx context.Context, key api.OptString) *table.Mark {
 }
 
 // begin is the first thing every operation does: a deadline, and the hash that
-// tells a retry of the same request from another one.
+// tells a retry of the same request from another one. What the operation
+// denies for its fields is audited like what the guard denies.
 func (e Edge) begin(req middleware.Request, next middleware.Next) (middleware.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context, requestTime)
 	defer cancel()
@@ -89,7 +92,12 @@ func (e Edge) begin(req middleware.Request, next middleware.Next) (middleware.Re
 		c.hash = hex.EncodeToString(sum.Sum(nil))
 	}
 	req.SetContext(context.WithValue(ctx, callKey{}, c))
-	return next(req)
+	resp, err := next(req)
+	var refused *refusal.Error
+	if errors.As(err, &refused) && refused.Kind == refusal.Denied {
+		return resp, e.deny(ctx, c.principal, c.operation, err)
+	}
+	return resp, err
 }
 
 // guard is who may: it turns the bearer token into a principal and holds it
@@ -98,6 +106,7 @@ type guard struct{ edge Edge }
 
 // HandleToken implements api.SecurityHandler.
 func (g guard) HandleToken(ctx context.Context, operation api.OperationName, t api.Token) (context.Context, error) {
+	operation = strings.ToLower(operation[:1]) + operation[1:] // ogen capitalises the contract's operationId
 	SetRoute(ctx, operation)
 	p, err := g.edge.Tokens.Verify(ctx, t.Token)
 	if err != nil {

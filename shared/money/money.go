@@ -69,10 +69,11 @@ func Portion(amount, part, whole int64) (int64, error) {
 func Spread(amount int64, weights []int64) ([]int64, error) {
 	var whole int64
 	for _, w := range weights {
-		var err error
-		if whole, err = Add(whole, w); err != nil {
-			return nil, err
+		sum, err := Add(whole, w)
+		if err != nil || w < 0 {
+			return nil, ErrOverflow
 		}
+		whole = sum
 	}
 	parts := make([]int64, len(weights))
 	if amount == 0 {
@@ -84,13 +85,10 @@ func Spread(amount int64, weights []int64) ([]int64, error) {
 	remainders := make([]uint64, len(weights))
 	left := amount
 	for i, w := range weights {
-		hi, lo := bits.Mul64(uint64(amount), uint64(w))
-		if hi >= uint64(whole) {
-			return nil, ErrOverflow
-		}
-		quo, rem := bits.Div64(hi, lo, uint64(whole))
-		parts[i], remainders[i] = int64(quo), rem
-		left -= int64(quo)
+		hi, lo := bits.Mul64(uint64(amount), uint64(w)) //nolint:gosec // neither is negative
+		quo, rem := bits.Div64(hi, lo, uint64(whole))   // w ≤ whole, so that quo ≤ amount
+		parts[i], remainders[i] = int64(quo), rem       //nolint:gosec // quo ≤ amount
+		left -= parts[i]
 	}
 	byRemainder := make([]int, len(weights))
 	for i := range byRemainder {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"waybill/shared/access"
+	"waybill/shared/attribute"
 	"waybill/shared/customer"
 	"waybill/shared/event"
 	"waybill/shared/order"
@@ -30,7 +31,7 @@ type Edit struct {
 // caller's limit puts the order on hold for approval; one that comes back
 // under it on a draft takes that hold away.
 func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order, error) {
-	wishes, err := order.Merge(in.Wishes)
+	wishes, err := merge(by.Principal, in.Wishes)
 	if err != nil {
 		return order.Order{}, err
 	}
@@ -43,7 +44,7 @@ func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order
 		if err != nil {
 			return "", nil, err
 		}
-		if err := edit(by.Principal, o, in, wishes, c); err != nil {
+		if err := edit(o, in, wishes, c); err != nil {
 			return "", nil, err
 		}
 		if err := o.Price(); err != nil {
@@ -62,12 +63,12 @@ func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order
 }
 
 // edit applies the change to the order, without stock and prices.
-func edit(p access.Principal, o *order.Order, in Edit, wishes []order.Wish, c table.Catalog) error {
+func edit(o *order.Order, in Edit, wishes []order.Wish, c table.Catalog) error {
 	if in.Wishes != nil {
 		if len(wishes) > order.MaxStockItems {
 			return tooMany()
 		}
-		next, wrong := lines(p, *o, wishes, c)
+		next, wrong := lines(*o, wishes, c)
 		if len(wrong) > 0 {
 			return refusal.Fields(wrong...)
 		}
@@ -90,6 +91,9 @@ func edit(p access.Principal, o *order.Order, in Edit, wishes []order.Wish, c ta
 	}
 	if in.Shipping != nil {
 		o.Shipping = in.Shipping
+	}
+	if wrong := attribute.Check(in.Attributes); wrong != nil {
+		return refusal.Fields(wrong...)
 	}
 	if in.Attributes != nil {
 		o.Attributes = in.Attributes

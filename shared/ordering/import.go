@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"waybill/shared/attribute"
 	"waybill/shared/customer"
 	"waybill/shared/event"
 	"waybill/shared/money"
@@ -129,6 +130,7 @@ func (d *Desk) past(by By, p Past, wishes []order.Wish, c table.Catalog) (order.
 	if _, ok := money.Digits(o.Currency); !ok {
 		wrong = append(wrong, refusal.Item{Field: "currency", Code: "unknown_currency", Detail: "Not an ISO 4217 code."})
 	}
+	wrong = append(wrong, attribute.Check(p.Attributes)...)
 	wrong = append(wrong, assign(&o, c.Customer, nil)...)
 	for _, w := range wishes {
 		product, ok := c.Products[w.SKU]

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"waybill/shared/access"
+	"waybill/shared/attribute"
 	"waybill/shared/company"
 	"waybill/shared/customer"
 	"waybill/shared/event"
@@ -36,7 +37,7 @@ type New struct {
 // It refuses unknown customers, products and prices (`rejected`), a SKU that
 // lacks stock (`insufficient_stock`, naming all that do), and too many stock items.
 func (d *Desk) Place(ctx context.Context, by By, in New) (order.Order, error) {
-	wishes, err := order.Merge(in.Wishes)
+	wishes, err := merge(by.Principal, in.Wishes)
 	if err != nil {
 		return order.Order{}, err
 	}
@@ -101,8 +102,9 @@ func (d *Desk) draft(p access.Principal, in New, wishes []order.Wish, c table.Ca
 	if _, ok := money.Digits(o.Currency); !ok {
 		wrong = append(wrong, refusal.Item{Field: "currency", Code: "unknown_currency", Detail: "Not an ISO 4217 code."})
 	}
+	wrong = append(wrong, attribute.Check(in.Attributes)...)
 	wrong = append(wrong, assign(&o, c.Customer, in.Terms)...)
-	lines, bad := lines(p, o, wishes, c)
+	lines, bad := lines(o, wishes, c)
 	if wrong = append(wrong, bad...); len(wrong) > 0 {
 		return o, refusal.Fields(wrong...)
 	}
@@ -133,7 +135,7 @@ func assign(o *order.Order, c *customer.Customer, terms *customer.Terms) []refus
 
 // lines turns wishes into lines. A line that the order has already keeps its
 // name, price, tax rate and what was done with it; a new one takes them from its product.
-func lines(p access.Principal, o order.Order, wishes []order.Wish, c table.Catalog) ([]order.Line, []refusal.Item) {
+func lines(o order.Order, wishes []order.Wish, c table.Catalog) ([]order.Line, []refusal.Item) {
 	had := map[string]order.Line{}
 	for _, l := range o.Lines {
 		had[l.SKU] = l
@@ -142,10 +144,6 @@ func lines(p access.Principal, o order.Order, wishes []order.Wish, c table.Catal
 	var wrong []refusal.Item
 	for i, w := range wishes {
 		field := fmt.Sprintf("lines[%d]", i)
-		if w.UnitPrice != nil && !p.May(access.OrdersPrice) {
-			wrong = append(wrong, refusal.Item{Field: field + ".unit_price", SKU: w.SKU, Code: "forbidden", Detail: "Setting a price needs the permission " + string(access.OrdersPrice) + "."})
-			continue
-		}
 		l, ok := had[w.SKU]
 		if !ok {
 			product, known := c.Products[w.SKU]
@@ -215,6 +213,18 @@ func shortage(s stock.Shortage) refusal.Item {
 		SKU: s.SKU, Code: "insufficient_stock", Available: &s.Available,
 		Detail: fmt.Sprintf("%d wanted and %d available.", s.Wanted, s.Available),
 	}
+}
+
+// merge puts the wishes for each SKU together, and refuses prices set by those who may not.
+func merge(p access.Principal, wishes []order.Wish) ([]order.Wish, error) {
+	for _, w := range wishes {
+		if w.UnitPrice != nil {
+			if err := p.Require(access.OrdersPrice); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return order.Merge(wishes)
 }
 
 func skus(wishes []order.Wish) []string {

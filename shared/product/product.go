@@ -4,6 +4,7 @@ package product
 import (
 	"time"
 
+	"waybill/shared/attribute"
 	"waybill/shared/money"
 	"waybill/shared/refusal"
 )
@@ -27,9 +28,14 @@ type Product struct {
 	UpdatedAt    time.Time
 }
 
-// Check refuses unknown currencies and tax classes; classes are those of the settings.
+// Check refuses nameless attributes and languages, unknown currencies and tax classes; classes are those of the settings.
 func (p Product) Check(classes map[string]int64) error {
-	var wrong []refusal.Item
+	wrong := attribute.Check(p.Attributes)
+	for language := range p.Names {
+		if language == "" || len(language) > 35 {
+			wrong = append(wrong, refusal.Item{Field: "names." + language, Code: "invalid", Detail: "Names go by BCP 47 language tags."})
+		}
+	}
 	for currency := range p.Prices {
 		if _, ok := money.Digits(currency); !ok {
 			wrong = append(wrong, refusal.Item{Field: "prices." + currency, Code: "unknown_currency", Detail: "Not an ISO 4217 code."})
