@@ -1,0 +1,258 @@
+// Package local runs the whole of Waybill in one process: every function
+// behind the routes of template.yaml, through the same code that turns API
+// Gateway's events into requests in the cloud; DynamoDB Local; and an OIDC
+// issuer that gives anybody who asks a token. It is for laptops and tests and
+// listens on this machine only.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"waybill/infra/dynamolocal"
+	"waybill/infra/template"
+)
+
+// Config says what to run on what.
+type Config struct {
+	Template string // path of template.yaml
+	Port     int    // 0 picks a free one
+
+	// DynamoDB Local is started on DataDir, or in memory when that is empty,
+	// and has its table made; or else Client and Table name what is there.
+	Home    string // the folder of DynamoDB Local
+	DataDir string
+	Fresh   bool // empty DataDir first
+	Client  *dynamodb.Client
+	Table   string
+
+	KeyFile string           // where the issuer's key is kept; empty for a new key each time
+	Log     io.Writer        // the functions' logs, JSON lines; nil drops them
+	Now     func() time.Time // the clock; time.Now when nil
+
+	// Wire makes the functions; nil stands for Waybill's own.
+	Wire func(context.Context, Environment) (Functions, error)
+}
+
+// Environment is what the functions are wired to: what their environment
+// variables and credentials are in the cloud.
+type Environment struct {
+	DynamoDB *dynamodb.Client
+	Table    string
+	Issuer   string // of the access tokens; its keys are at /.well-known/jwks.json below it
+	ClientID string // of the access tokens
+	URL      string // where the system is reached
+	Log      io.Writer
+	Now      func() time.Time
+}
+
+// Functions are the HTTP handlers of the template's functions by logical id.
+type Functions map[string]http.Handler
+
+var (
+	// ErrPortTaken is returned by Start when something else listens on the port.
+	ErrPortTaken = errors.New("the port is taken")
+	// ErrDatabaseGone is returned by Wait when DynamoDB Local ended unasked.
+	ErrDatabaseGone = errors.New("DynamoDB Local stopped by itself; what was confirmed is kept")
+)
+
+const (
+	tableName = "waybill"
+	// drainTime is how long requests under way have to end.
+	drainTime = 500 * time.Millisecond
+)
+
+// System is Waybill, running.
+type System struct {
+	url    string
+	issuer *issuer
+	http   *http.Server
+	db     *dynamolocal.Server // nil when it was there already
+	stop   sync.Once
+}
+
+// Start runs the system and returns when every part of it is ready; until then
+// its port answers 503. It fails with ErrPortTaken, with dynamolocal's errors,
+// when a function of the template has no handler, or when ctx ends.
+func Start(ctx context.Context, cfg Config) (*System, error) {
+	if cfg.Log == nil {
+		cfg.Log = io.Discard
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Wire == nil {
+		cfg.Wire = wire
+	}
+	s := &System{}
+	if err := s.start(ctx, cfg); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *System) start(ctx context.Context, cfg Config) error {
+	tmpl, err := template.Load(cfg.Template)
+	if err != nil {
+		return err
+	}
+	router, err := template.NewRouter(tmpl.Routes())
+	if err != nil {
+		return err
+	}
+	// The port first: it is what most often goes wrong, and takes no time.
+	front := &front{}
+	if err := s.listen(cfg, front); err != nil {
+		return err
+	}
+	if s.issuer, err = newIssuer(s.url+issuerPath, cfg.KeyFile, cfg.Now); err != nil {
+		return err
+	}
+	client, table, err := s.database(ctx, cfg, tmpl.Table())
+	if err != nil {
+		return err
+	}
+	functions, err := cfg.Wire(ctx, Environment{
+		DynamoDB: client, Table: table,
+		Issuer: s.issuer.url, ClientID: clientID, URL: s.url,
+		Log: cfg.Log, Now: cfg.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("wire the functions: %w", err)
+	}
+	if err := complete(functions, tmpl.Functions()); err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", newGateway(router, functions))
+	mux.Handle("/dev/", s.issuer)
+	front.open(mux)
+	return nil
+}
+
+// listen answers on the port, on this machine only: whoever reaches it can have any role.
+func (s *System) listen(cfg Config, h http.Handler) error {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", cfg.Port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: %d", ErrPortTaken, cfg.Port)
+	}
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.url = fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port)
+	s.http = &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(cfg.Log, "", 0),
+	}
+	go func() { _ = s.http.Serve(listener) }() // it ends by Stop alone
+	return nil
+}
+
+// database is the table and a client for it, started and made if need be.
+func (s *System) database(ctx context.Context, cfg Config, def template.TableDefinition) (*dynamodb.Client, string, error) {
+	if cfg.Client != nil {
+		return cfg.Client, cfg.Table, nil
+	}
+	var err error
+	s.db, err = dynamolocal.Start(ctx, dynamolocal.Options{Home: cfg.Home, DataDir: cfg.DataDir, Fresh: cfg.Fresh})
+	if err != nil {
+		return nil, "", err
+	}
+	transport := http.RoundTripper(dynamolocal.NewTransport())
+	if cfg.DataDir != "" {
+		transport = dynamolocal.Durable(transport)
+	}
+	client := dynamolocal.NewClient(s.db.Endpoint(), transport)
+	if err := dynamolocal.CreateTable(ctx, client, def, tableName); err != nil {
+		return nil, "", err
+	}
+	return client, tableName, nil
+}
+
+// complete refuses a template that routes to a function nobody wired.
+func complete(functions Functions, wanted []string) error {
+	missing := slices.DeleteFunc(wanted, func(name string) bool { return functions[name] != nil })
+	if len(missing) > 0 {
+		return fmt.Errorf("no handler is wired for %s of the template", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// URL is where the system is reached, such as http://localhost:3000.
+func (s *System) URL() string { return s.url }
+
+// Addr is the host and port of URL.
+func (s *System) Addr() string {
+	u, _ := url.Parse(s.url) // made by us
+	return u.Host
+}
+
+// DynamoDB is the endpoint of the DynamoDB Local that Start started, or empty.
+func (s *System) DynamoDB() string {
+	if s.db == nil {
+		return ""
+	}
+	return s.db.Endpoint()
+}
+
+// Token returns an access token for a member of staff; an empty user stands
+// for the role's demo user. It fails on a role that there isn't.
+func (s *System) Token(role, user string) (string, error) {
+	return s.issuer.token(grant{Role: role, User: user})
+}
+
+// MachineToken returns an access token for a program with these scopes, such
+// as "waybill/orders.read", separated by blanks.
+func (s *System) MachineToken(scope string) (string, error) {
+	return s.issuer.token(grant{Scope: scope})
+}
+
+// Wait returns nil when ctx ends and ErrDatabaseGone when DynamoDB Local does first.
+func (s *System) Wait(ctx context.Context) error {
+	var gone <-chan struct{}
+	if s.db != nil {
+		gone = s.db.Done()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-gone:
+		return ErrDatabaseGone
+	}
+}
+
+// Stop ends the system within two seconds: no new requests, then those under
+// way, then the database. It may be called again.
+func (s *System) Stop() {
+	s.stop.Do(func() {
+		if s.http != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+			defer cancel()
+			if s.http.Shutdown(ctx) != nil {
+				s.http.Close()
+			}
+		}
+		if s.db != nil {
+			s.db.Stop()
+		}
+	})
+}
+
+// Home is DynamoDB Local's folder in the repository at root.
+func Home(root string) string { return filepath.Join(root, ".local", "dynamodb") }
