@@ -121,7 +121,7 @@ bench-ci: ## The bench, scaled down
 
 .PHONY: mutants
 mutants: $(DYNAMODB) ## Break each promise by a stored patch; its test must fail
-	infra/mutants/run
+	go run -race ./infra/dynamolocal/with -- infra/mutants/run
 
 ##### SAM
 

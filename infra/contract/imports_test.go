@@ -26,7 +26,7 @@ type layer struct {
 }
 
 var nouns = []string{
-	"shared/access", "shared/company", "shared/customer", "shared/event", "shared/money",
+	"shared/access", "shared/attribute", "shared/company", "shared/customer", "shared/event", "shared/money",
 	"shared/order", "shared/product", "shared/refusal", "shared/stock",
 }
 
