@@ -148,7 +148,7 @@ $(DYNAMODB): infra/dynamolocal/pom.xml
 	$(call need,mvn,Install Maven: it fetches DynamoDB Local.)
 	@echo "Fetching DynamoDB Local (51 MB, once) …"
 	@rm -rf .local/dynamodb/fetching && mkdir -p .local/dynamodb
-	@mvn -q -B -f infra/dynamolocal/pom.xml dependency:copy-dependencies -DoutputDirectory=$(LOCAL)/dynamodb/fetching \
+	@mvn -q -B -Dstyle.color=never -f infra/dynamolocal/pom.xml dependency:copy-dependencies -DoutputDirectory=$(LOCAL)/dynamodb/fetching \
 	  || { echo "DynamoDB Local could not be fetched: is there a network?" >&2; exit 1; }
 	@rm -rf .local/dynamodb/lib && mv .local/dynamodb/fetching .local/dynamodb/lib && touch $@
 

@@ -42,6 +42,7 @@ func (e Edge) Handler(h api.Handler) (http.Handler, error) {
 			WriteProblem(w, r, Problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this path."})
 		}),
 		api.WithMethodNotAllowed(func(w http.ResponseWriter, r *http.Request, allowed string) {
+			allowed = strings.ReplaceAll(allowed, ",", ", ")
 			w.Header().Set("Allow", allowed)
 			WriteProblem(w, r, Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This path takes " + allowed + "."})
 		}))

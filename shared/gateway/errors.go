@@ -192,8 +192,8 @@ func reason(err error) string {
 	case errors.As(err, &short), errors.As(err, &long):
 		return "Its length is out of bounds: " + err.Error() + "."
 	}
-	if words := err.Error(); strings.HasPrefix(words, "int:") || strings.HasPrefix(words, "value ") {
-		return words
+	if words, ok := strings.CutPrefix(err.Error(), "int: value "); ok {
+		return "It is out of bounds: " + words + "."
 	}
 	return "It is not as the contract says."
 }
