@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"waybill/infra/dynamolocal"
+	"waybill/infra/issuer"
 	"waybill/infra/template"
 )
 
@@ -79,7 +80,7 @@ const (
 // System is Waybill, running.
 type System struct {
 	url    string
-	issuer *issuer
+	issuer *issuer.Issuer
 	http   *http.Server
 	db     *dynamolocal.Server // nil when it was there already
 	stop   sync.Once
@@ -120,7 +121,7 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 	if err := s.listen(cfg, front); err != nil {
 		return err
 	}
-	if s.issuer, err = newIssuer(s.url+issuerPath, cfg.KeyFile, cfg.Now); err != nil {
+	if s.issuer, err = issuer.New(s.url, cfg.KeyFile, cfg.Now); err != nil {
 		return err
 	}
 	client, table, err := s.database(ctx, cfg, tmpl.Table())
@@ -129,7 +130,7 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 	}
 	functions, err := cfg.Wire(ctx, Environment{
 		DynamoDB: client, Table: table,
-		Issuer: s.issuer.url, ClientID: clientID, URL: s.url,
+		Issuer: s.issuer.URL, ClientID: issuer.ClientID, URL: s.url,
 		Log: cfg.Log, Now: cfg.Now,
 	})
 	if err != nil {
@@ -214,13 +215,13 @@ func (s *System) DynamoDB() string {
 // Token returns an access token for a member of staff; an empty user stands
 // for the role's demo user. It fails on a role that there isn't.
 func (s *System) Token(role, user string) (string, error) {
-	return s.issuer.token(grant{Role: role, User: user})
+	return s.issuer.Token(issuer.Grant{Role: role, User: user})
 }
 
 // MachineToken returns an access token for a program with these scopes, such
 // as "waybill/orders.read", separated by blanks.
 func (s *System) MachineToken(scope string) (string, error) {
-	return s.issuer.token(grant{Scope: scope})
+	return s.issuer.Token(issuer.Grant{Scope: scope})
 }
 
 // Wait returns nil when ctx ends and ErrDatabaseGone when DynamoDB Local does first.

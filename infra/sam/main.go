@@ -41,10 +41,10 @@ func run(port int) error {
 	defer s.stop()
 	fmt.Printf(`
 Waybill in containers: %s
-A token:   curl -s -d role=sales %s/token      (sales, warehouse, finance, manager)
+A token:   curl -s -d role=sales %s/dev/token      (sales, warehouse, finance, manager)
 An answer: curl -H "Authorization: Bearer $TOKEN" %s/v1/me
 Ctrl-C stops it.
-`, s.url, s.issuer.address, s.url)
+`, s.url, s.tokens.address, s.url)
 	select {
 	case <-ctx.Done():
 		return nil

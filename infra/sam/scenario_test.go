@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"waybill/infra/issuer"
 	"waybill/infra/template"
 	"waybill/shared/access"
 )
@@ -117,7 +118,7 @@ func TestOrdersArePlacedEditedAndCancelledInContainers(t *testing.T) {
 
 func tokenOf(t *testing.T, s *system, role access.Role) string {
 	t.Helper()
-	token, err := s.issuer.token(role)
+	token, err := s.tokens.Token(issuer.Grant{Role: string(role)})
 	if err != nil {
 		t.Fatal(err)
 	}

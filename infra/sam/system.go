@@ -20,12 +20,12 @@ import (
 	"time"
 
 	"waybill/infra/dynamolocal"
+	"waybill/infra/issuer"
 	"waybill/infra/template"
 )
 
 const (
 	tableName = "waybill"
-	clientID  = "waybill-dev"
 
 	// containerHost is this machine's name inside the containers.
 	containerHost = "host.docker.internal"
@@ -40,7 +40,7 @@ var errEnded = errors.New("sam local ended by itself; its output says why")
 // A system is everything that make sam starts.
 type system struct {
 	url    string
-	issuer *issuer
+	tokens *tokens
 	done   chan struct{} // closed when sam local is gone
 
 	stops []func() // what to stop, in the order it was started
@@ -60,10 +60,10 @@ func start(ctx context.Context, root string, port int, log io.Writer) (_ *system
 	if err != nil {
 		return nil, err
 	}
-	if s.issuer, err = startIssuer(containerHost, clientID, time.Now); err != nil {
+	if s.tokens, err = startTokens(containerHost, time.Now); err != nil {
 		return nil, err
 	}
-	s.stops = append(s.stops, s.issuer.stop)
+	s.stops = append(s.stops, s.tokens.stop)
 
 	if port == 0 {
 		if port, err = freePort(); err != nil {
@@ -110,8 +110,8 @@ func (s *system) startDatabase(ctx context.Context, root string) (string, error)
 func (s *system) startGateway(root string, port int, database string, log io.Writer) error {
 	variables, err := writeVariables(map[string]string{
 		"TABLE_NAME":                tableName,
-		"OIDC_ISSUER":               s.issuer.url,
-		"OIDC_CLIENT_IDS":           clientID,
+		"OIDC_ISSUER":               s.tokens.URL,
+		"OIDC_CLIENT_IDS":           issuer.ClientID,
 		"AWS_ENDPOINT_URL_DYNAMODB": database,
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"waybill/infra/dynamolocal"
+	"waybill/infra/issuer"
 	"waybill/infra/local"
 	"waybill/infra/template"
 	"waybill/shared/access"
@@ -96,7 +97,7 @@ Demo users, no passwords:
 
 `, s.URL(), s.DynamoDB())
 	for _, role := range access.Roles {
-		fmt.Fprintf(out, "  %-12s %s\n", role, local.DemoUsers[role])
+		fmt.Fprintf(out, "  %-12s %s\n", role, issuer.DemoUsers[role])
 	}
 	fmt.Fprintf(out, `
 Try:

@@ -1,4 +1,6 @@
-package local
+// Package issuer stands for Cognito on a laptop and in tests: it gives anybody
+// who asks an access token like Cognito's, for any role. It is linked into no function.
+package issuer
 
 import (
 	"crypto/rand"
@@ -23,9 +25,14 @@ import (
 	"waybill/shared/gateway"
 )
 
+// Path is where the issuer's documents are, below the address it is served at,
+// and ClientID the client that its tokens are for.
 const (
-	issuerPath    = "/dev/issuer"
-	clientID      = "waybill-dev"
+	Path     = "/dev/issuer"
+	ClientID = "waybill-dev"
+)
+
+const (
 	machine       = "machine" // subject of a token without a role
 	tokenLifetime = 12 * time.Hour
 	keyBits       = 2048
@@ -40,32 +47,35 @@ var DemoUsers = map[access.Role]string{
 	access.Manager:   "maria",
 }
 
-// issuer stands for Cognito: it signs access tokens like Cognito's and
-// publishes the key they are verified with.
-type issuer struct {
+// An Issuer signs access tokens and publishes the key they are verified with.
+// Its handler serves /dev/token and what is below Path.
+type Issuer struct {
 	http.Handler
-	url   string
+	URL   string // what tokens name as their issuer
 	key   *rsa.PrivateKey
 	keyID string
 	now   func() time.Time
 }
 
-// grant is what a token is asked for.
-type grant struct{ Role, User, Scope string }
+// A Grant is what a token is asked for: a role and, unless for its demo user, a
+// user; or the scopes of a machine.
+type Grant struct{ Role, User, Scope string }
 
 var errUnknownRole = errors.New("unknown role")
 
-func newIssuer(url, keyFile string, now func() time.Time) (*issuer, error) {
+// New returns an issuer that is served at the address, with the key in keyFile,
+// which is made if need be, or a new one when that is empty.
+func New(address, keyFile string, now func() time.Time) (*Issuer, error) {
 	key, err := signingKey(keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("development issuer: %w", err)
 	}
 	thumbprint := sha256.Sum256(x509.MarshalPKCS1PublicKey(&key.PublicKey))
-	i := &issuer{url: url, key: key, keyID: encode(thumbprint[:12]), now: now}
+	i := &Issuer{URL: address + Path, key: key, keyID: encode(thumbprint[:12]), now: now}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /dev/token", i.serveToken)
-	mux.HandleFunc("GET "+issuerPath+"/.well-known/jwks.json", i.serveKeys)
-	mux.HandleFunc("GET "+issuerPath+"/.well-known/openid-configuration", i.serveConfiguration)
+	mux.HandleFunc("GET "+Path+"/.well-known/jwks.json", i.serveKeys)
+	mux.HandleFunc("GET "+Path+"/.well-known/openid-configuration", i.serveConfiguration)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		gateway.WriteProblem(w, r, gateway.Problem{
 			Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this path for this method.",
@@ -75,12 +85,12 @@ func newIssuer(url, keyFile string, now func() time.Time) (*issuer, error) {
 	return i, nil
 }
 
-// token signs an access token, or fails with errUnknownRole.
-func (i *issuer) token(g grant) (string, error) {
+// Token signs an access token. It fails on a role that there isn't.
+func (i *Issuer) Token(g Grant) (string, error) {
 	now := i.now()
 	claims := jwt.MapClaims{
-		"iss": i.url, "iat": now.Unix(), "auth_time": now.Unix(), "exp": now.Add(tokenLifetime).Unix(), "jti": rand.Text(),
-		"token_use": "access", "client_id": clientID, "sub": machine,
+		"iss": i.URL, "iat": now.Unix(), "auth_time": now.Unix(), "exp": now.Add(tokenLifetime).Unix(), "jti": rand.Text(),
+		"token_use": "access", "client_id": ClientID, "sub": machine,
 	}
 	if g.Scope != "" {
 		claims["scope"] = g.Scope
@@ -106,13 +116,13 @@ func (i *issuer) token(g grant) (string, error) {
 	return signed, nil
 }
 
-func (i *issuer) serveToken(w http.ResponseWriter, r *http.Request) {
-	g := grant{Role: r.FormValue("role"), User: r.FormValue("user"), Scope: r.FormValue("scope")}
+func (i *Issuer) serveToken(w http.ResponseWriter, r *http.Request) {
+	g := Grant{Role: r.FormValue("role"), User: r.FormValue("user"), Scope: r.FormValue("scope")}
 	if g.Role == "" && g.Scope == "" {
 		badGrant(w, r, "missing_role", "Send the form field role (sales, warehouse, finance or manager), or scope for a program.")
 		return
 	}
-	token, err := i.token(g)
+	token, err := i.Token(g)
 	switch {
 	case errors.Is(err, errUnknownRole):
 		badGrant(w, r, "unknown_role", "The roles are sales, warehouse, finance and manager.")
@@ -134,18 +144,18 @@ func badGrant(w http.ResponseWriter, r *http.Request, code, detail string) {
 	})
 }
 
-func (i *issuer) serveKeys(w http.ResponseWriter, _ *http.Request) {
+func (i *Issuer) serveKeys(w http.ResponseWriter, _ *http.Request) {
 	answer(w, map[string]any{"keys": []map[string]string{{
 		"kty": "RSA", "use": "sig", "alg": jwt.SigningMethodRS256.Alg(), "kid": i.keyID,
 		"n": encode(i.key.N.Bytes()), "e": encode(big.NewInt(int64(i.key.E)).Bytes()),
 	}}})
 }
 
-func (i *issuer) serveConfiguration(w http.ResponseWriter, _ *http.Request) {
+func (i *Issuer) serveConfiguration(w http.ResponseWriter, _ *http.Request) {
 	answer(w, map[string]any{
-		"issuer":                                i.url,
-		"jwks_uri":                              i.url + "/.well-known/jwks.json",
-		"token_endpoint":                        strings.TrimSuffix(i.url, issuerPath) + "/dev/token",
+		"issuer":                                i.URL,
+		"jwks_uri":                              i.URL + "/.well-known/jwks.json",
+		"token_endpoint":                        strings.TrimSuffix(i.URL, Path) + "/dev/token",
 		"response_types_supported":              []string{"token"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{jwt.SigningMethodRS256.Alg()},
