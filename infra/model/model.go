@@ -136,12 +136,12 @@ func (w *World) Hold(o *Order) string {
 	return ""
 }
 
-// Release lets it go on, if what it lost to an adjustment is there again.
+// Release lets it go on, if what it lost to adjustments is there again.
 func (w *World) Release(o *Order) string {
 	if o.Hold == "" {
 		return "not_on_hold"
 	}
-	if o.Hold == "stock" {
+	if o.Status == "confirmed" {
 		without := *o
 		without.Waiting = nil
 		next, waiting := w.plan(&without, o.Lines)

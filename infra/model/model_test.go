@@ -192,7 +192,7 @@ func (b *bench) orders() map[string]order.Order {
 	b.t.Helper()
 	all := map[string]order.Order{}
 	for page := (table.Page{Limit: 100}); ; {
-		l, err := b.healthy.Orders(context.Background(), table.OrderFilter{}, page)
+		l, err := b.healthy.Orders(context.Background(), table.OrderFilter{CustomerID: b.buyer}, page)
 		if err != nil {
 			b.t.Fatal(err)
 		}

@@ -3,6 +3,7 @@
 package order
 
 import (
+	"slices"
 	"time"
 
 	"waybill/shared/customer"
@@ -205,6 +206,11 @@ func (o Order) Allocations() map[stock.Place]int64 {
 		}
 	}
 	return m
+}
+
+// Waits reports whether a line waits for goods.
+func (o Order) Waits() bool {
+	return slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Backordered > 0 })
 }
 
 // Sound reports whether each line's quantities add up as its status demands.

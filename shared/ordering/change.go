@@ -122,11 +122,12 @@ func keepShipped(o order.Order, next []order.Line) error {
 	return nil
 }
 
-// reconsider holds an order for approval, or lets a draft go that no longer needs one.
+// reconsider holds an order for approval, or lets a draft go that no longer
+// needs one. Approval outranks every other hold, for releasing those takes no approval.
 func reconsider(o *order.Order, limit int64) {
 	above := o.Exceeds(limit)
 	switch {
-	case above && !o.OnHold:
+	case above:
 		o.OnHold, o.HoldReason = true, order.HoldApproval
 	case !above && o.Status == order.Draft && o.HoldReason == order.HoldApproval:
 		o.OnHold, o.HoldReason = false, ""
@@ -240,14 +241,15 @@ func (d *Desk) Release(ctx context.Context, by By, id string) (order.Order, erro
 		if reason == order.HoldApproval && o.Status == order.Draft {
 			return event.OrderConfirmed, data, d.confirm(ctx, o, now)
 		}
-		if reason == order.HoldStock && o.IsOpen() {
+		// Whatever the hold was for: while it stood, the order may have given way too.
+		if o.IsOpen() && o.Waits() {
 			return "", data, d.regain(ctx, o)
 		}
 		return "", data, nil
 	})
 }
 
-// regain reserves what the order lost to an adjustment.
+// regain reserves what the order waits for, as far as its products say that it must not wait.
 func (d *Desk) regain(ctx context.Context, o *order.Order) error {
 	c, err := d.DB.Catalog(ctx, "", lineSKUs(*o, nil), nil)
 	if err != nil {

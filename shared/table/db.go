@@ -255,7 +255,8 @@ func encode(record any) (item, error) {
 
 func decode[T any](i item) (T, error) {
 	var record T
-	if err := attributevalue.UnmarshalMap(i, &record); err != nil {
+	exact := func(o *attributevalue.DecoderOptions) { o.UseNumber = true }
+	if err := attributevalue.UnmarshalMapWithOptions(i, &record, exact); err != nil {
 		return record, fmt.Errorf("decode %s: %w", keyOf(i).sk, err)
 	}
 	return record, nil

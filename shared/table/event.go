@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"waybill/shared/event"
@@ -90,10 +91,37 @@ func eventOf(i item) (event.Event, error) {
 	if err != nil {
 		return event.Event{}, err
 	}
+	for k, v := range r.Data {
+		if r.Data[k], err = whole(v); err != nil {
+			return event.Event{}, fmt.Errorf("decode %s: %w", keyOf(i).sk, err)
+		}
+	}
 	at, err := timeOf(r.At)
 	return event.Event{
 		ID: r.At, Subject: event.Subject{Kind: r.Kind, ID: r.Subject}, Seq: r.Seq, Type: r.Type, At: at, Actor: r.Actor, Data: r.Data,
 	}, err
+}
+
+// whole turns the numbers of an event's data into int64s: amounts are never floats.
+func whole(v any) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case attributevalue.Number:
+		return v.Int64()
+	case []any:
+		for i := range v {
+			if v[i], err = whole(v[i]); err != nil {
+				return nil, err
+			}
+		}
+	case map[string]any:
+		for k := range v {
+			if v[k], err = whole(v[k]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return v, nil
 }
 
 // Proof reads the last stored run of the stock proof as it was saved; nil before the first.

@@ -53,6 +53,7 @@ func list[T any](ctx context.Context, db *DB, w walk, p Page, home func(key) key
 	if err != nil {
 		return out, err
 	}
+	last := ""
 	for looked := 0; looked < mostRows; {
 		chunk, err := rows.take(ctx, min(p.Limit, mostKeys))
 		if err != nil {
@@ -93,8 +94,9 @@ func list[T any](ctx context.Context, db *DB, w walk, p Page, home func(key) key
 		if rows.done() {
 			return out, nil
 		}
-		out.Next = cursor(chunk[len(chunk)-1].at)
+		last = chunk[len(chunk)-1].at
 	}
+	out.Next = cursor(last)
 	return out, nil
 }
 
@@ -129,6 +131,9 @@ func (db *DB) open(ctx context.Context, w walk, after string, limit int) (*rows,
 	}
 	if after != "" {
 		high = min(high, after)
+	}
+	if high < low {
+		return &rows{}, nil // a range that ends before it begins, which BETWEEN refuses
 	}
 	// A page comes from all partitions about evenly; a few more save a second look.
 	share := limit/len(w.partitions) + 8
