@@ -28,7 +28,7 @@ import (
 	"waybill/shared/warehouse"
 )
 
-var max = access.Principal{ID: "max", Roles: []access.Role{access.Manager}}
+var manager = access.Principal{ID: "max", Roles: []access.Role{access.Manager}}
 
 // hall is a floor with two locations and a desk that sells from it, on a table of the test's own.
 type hall struct {
@@ -77,7 +77,7 @@ func transfer(sku string, n int64) stock.Movement {
 }
 
 func (h hall) try(m stock.Movement, release bool) error {
-	_, err := h.Move(h.t.Context(), warehouse.By{Principal: max}, m, release)
+	_, err := h.Move(h.t.Context(), warehouse.By{Principal: manager}, m, release)
 	return err
 }
 
@@ -90,7 +90,7 @@ func (h hall) move(m stock.Movement, release bool) {
 
 func (h hall) sell(sku string, n int64) order.Order {
 	h.t.Helper()
-	o, err := h.desk.Place(h.t.Context(), ordering.By{Principal: max}, ordering.New{
+	o, err := h.desk.Place(h.t.Context(), ordering.By{Principal: manager}, ordering.New{
 		CustomerID: h.buyer, Currency: "USD", Confirm: true, Wishes: []order.Wish{{SKU: sku, Quantity: n}},
 	})
 	if err != nil {
@@ -217,7 +217,7 @@ func TestTheNewestOrdersGiveWayAtOnce(t *testing.T) {
 	h.wantNoDrift()
 
 	// Who gave way goes on when its goods are there again, and not before.
-	by := ordering.By{Principal: max}
+	by := ordering.By{Principal: manager}
 	_, err := h.desk.Release(t.Context(), by, middle.ID)
 	wantCode(t, err, "insufficient_stock")
 	h.wantOrder(middle, 2, 2, 1, order.HoldStock)
@@ -226,6 +226,27 @@ func TestTheNewestOrdersGiveWayAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.wantOrder(middle, 3, 3, 0, "")
+	h.wantNoDrift()
+}
+
+func TestAnOrderThatGaveWayWhileItWasHeldTakesItsStockAgain(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, "MUG")
+	h.move(receipt("MUG", 5, 800), false)
+	o, by := h.sell("MUG", 3), ordering.By{Principal: manager}
+	if _, err := h.desk.Hold(t.Context(), by, o.ID, "fraud check"); err != nil {
+		t.Fatal(err)
+	}
+	h.move(adjustment("MUG", -4), true)
+	h.wantOrder(o, 3, 1, 2, "fraud check")
+	_, err := h.desk.Release(t.Context(), by, o.ID)
+	wantCode(t, err, "insufficient_stock")
+	h.wantOrder(o, 3, 1, 2, "fraud check")
+	h.move(receipt("MUG", 2, 800), false)
+	if _, err := h.desk.Release(t.Context(), by, o.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.wantOrder(o, 4, 3, 0, "")
 	h.wantNoDrift()
 }
 
@@ -427,12 +448,12 @@ func TestTheProofSeesNoDriftWhileOthersSell(t *testing.T) {
 	for w := range 8 {
 		wg.Go(func() {
 			for i := range 10 {
-				o, err := h.desk.Place(t.Context(), ordering.By{Principal: max}, ordering.New{
+				o, err := h.desk.Place(t.Context(), ordering.By{Principal: manager}, ordering.New{
 					CustomerID: h.buyer, Currency: "USD", Confirm: true,
 					Wishes: []order.Wish{{SKU: skus[(w+i)%3], Quantity: 1}, {SKU: skus[(w+i+1)%3], Quantity: 2}},
 				})
 				if err == nil && i%2 == 0 {
-					_, err = h.desk.Cancel(t.Context(), ordering.By{Principal: max}, o.ID, "")
+					_, err = h.desk.Cancel(t.Context(), ordering.By{Principal: manager}, o.ID, "")
 				}
 				if err != nil && !refusal.Is(err, "busy") {
 					t.Error(err)
