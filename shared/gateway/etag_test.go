@@ -60,7 +60,6 @@ func TestWhatTheClientHasIsNotSentAgain(t *testing.T) {
 		{"*", 304},
 		{`"2"`, 200},
 		{"3", 200},
-		{"", 200},
 	} {
 		w := f.do(http.MethodGet, orderPath, "", "If-None-Match", c.has)
 		if w.Code != c.status || w.Header().Get("ETag") != `"3"` {

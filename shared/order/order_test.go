@@ -83,6 +83,7 @@ func inState(s order.Status, held bool) order.Order {
 		l.Allocations, l.Backordered, l.Shipped = []stock.Allocation{{Location: "MAIN", Quantity: 2}}, 1, 2
 	case order.Shipped, order.Completed:
 		l.Shipped = 5
+	case order.Draft, order.Cancelled: // nothing is reserved
 	}
 	o := order.Order{Number: "SO-2611-7K3M9Q", Status: s, Lines: []order.Line{l}, OnHold: held}
 	if held {

@@ -99,6 +99,8 @@ func edit(o *order.Order, in Edit, wishes []order.Wish, c table.Catalog) error {
 		o.Attributes = in.Attributes
 	}
 	if in.CustomerID != nil {
+		// Another customer's goods go to another address.
+		o.Billing, o.Shipping = in.Billing, in.Shipping
 		if wrong := assign(o, c.Customer, in.Terms); wrong != nil {
 			return refusal.Fields(wrong...)
 		}

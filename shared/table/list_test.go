@@ -1,7 +1,6 @@
 package table_test
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -88,22 +87,23 @@ func TestFiltersCombine(t *testing.T) {
 	for _, status := range []order.Status{"", order.Confirmed} {
 		for _, customerID := range []string{"", "C1"} {
 			for _, owner := range []string{"", "ann", "cat"} {
-				for _, held := range []*bool{nil, &yes} {
-					for _, among := range [][]order.Status{nil, order.Open} {
-						f := table.OrderFilter{Status: status, CustomerID: customerID, Owner: owner, OnHold: held, Statuses: among}
-						if tried++; tried%3 == 0 {
-							f.From, f.Till = all[19].CreatedAt, all[4].CreatedAt
-						}
-						want := []string{}
-						for i, o := range all {
-							if (status == "" || o.Status == status) && (customerID == "" || o.CustomerID == customerID) &&
-								(owner == "" || o.Owner == owner || o.EnteredBy == owner) && (held == nil || o.OnHold == *held) &&
-								(among == nil || o.IsOpen()) && (f.From.IsZero() || (i > 4 && i <= 19)) {
-								want = append(want, o.Number)
-							}
-						}
-						s.wantList(t, f, want...)
+				for _, among := range [][]order.Status{nil, order.Open} {
+					f := table.OrderFilter{Status: status, CustomerID: customerID, Owner: owner, Statuses: among}
+					if tried++; tried%2 == 0 {
+						f.OnHold = &yes
 					}
+					if tried%3 == 0 {
+						f.From, f.Till = all[19].CreatedAt, all[4].CreatedAt
+					}
+					want := []string{}
+					for i, o := range all {
+						if (status == "" || o.Status == status) && (customerID == "" || o.CustomerID == customerID) &&
+							(owner == "" || o.Owner == owner || o.EnteredBy == owner) && (f.OnHold == nil || o.OnHold) &&
+							(among == nil || o.IsOpen()) && (f.From.IsZero() || (i > 4 && i <= 19)) {
+							want = append(want, o.Number)
+						}
+					}
+					s.wantList(t, f, want...)
 				}
 			}
 		}
@@ -148,7 +148,7 @@ func TestPagesStayWholeWhileRowsAreAdded(t *testing.T) {
 	}
 	var first []string
 	s.commit(t, func(tx *table.Tx) {
-		for i := range 30 {
+		for i := range 24 {
 			first = append(first, fmt.Sprint("FIRST-", i))
 			add(tx, first[i])
 		}
@@ -158,7 +158,6 @@ func TestPagesStayWholeWhileRowsAreAdded(t *testing.T) {
 		"all":         {},
 		"by status":   {Status: order.Confirmed},
 		"by customer": {CustomerID: "C1"},
-		"by owner":    {Owner: "ann"},
 		"by enterer":  {Owner: "cat"},
 		"open":        {Statuses: order.Open},
 	} {
@@ -170,12 +169,12 @@ func TestPagesStayWholeWhileRowsAreAdded(t *testing.T) {
 				for n := range turns {
 					tx := &table.Tx{}
 					add(tx, fmt.Sprintf("NEW-%s-%d", name, n))
-					err = errors.Join(err, s.Commit(context.Background(), tx))
+					err = errors.Join(err, s.Commit(t.Context(), tx))
 				}
 				written <- err
 			}()
 			n := 0
-			seen := numbers(pages(t, 4, func(p table.Page) (table.Listing[order.Order], error) {
+			seen := numbers(pages(t, 5, func(p table.Page) (table.Listing[order.Order], error) {
 				n++
 				turns <- n
 				return s.Orders(t.Context(), f, p)
@@ -264,7 +263,7 @@ func TestCursorsThatNoListGaveAreRefused(t *testing.T) {
 func TestAFilterThatFewPassAnswersShortAndGoesOn(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	for batch := range 12 {
+	for batch := range 11 {
 		s.commit(t, func(tx *table.Tx) {
 			for i := range 100 {
 				p := s.mug()

@@ -109,9 +109,9 @@ func known(m stock.Movement, c table.Catalog) error {
 	if _, ok := c.Products[m.SKU]; !ok {
 		wrong = append(wrong, refusal.Item{Field: "sku", SKU: m.SKU, Code: "unknown_sku", Detail: "There is no such product."})
 	}
-	for field, code := range map[string]string{"location": m.Location, "to_location": m.ToLocation} {
-		if _, ok := c.Locations.Find(code); !ok && code != "" {
-			wrong = append(wrong, refusal.Item{Field: field, Code: "unknown_location", Detail: "There is no location " + code + "."})
+	for _, at := range []struct{ field, code string }{{"location", m.Location}, {"to_location", m.ToLocation}} {
+		if _, ok := c.Locations.Find(at.code); !ok && at.code != "" {
+			wrong = append(wrong, refusal.Item{Field: at.field, Code: "unknown_location", Detail: "There is no location " + at.code + "."})
 		}
 	}
 	if len(wrong) > 0 {

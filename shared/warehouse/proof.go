@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -249,7 +250,7 @@ func compare(sku string, items []stock.Item, movements []stock.Movement, held ho
 		locations[l] = true
 	}
 	var drift []Drift
-	for l := range locations {
+	for _, l := range slices.Sorted(maps.Keys(locations)) {
 		i, reserved := found[l], held.reserved[sku][l]
 		for _, d := range []Drift{
 			{Field: "on_hand", Expected: sums[l].onHand, Found: i.OnHand},
@@ -262,9 +263,12 @@ func compare(sku string, items []stock.Item, movements []stock.Movement, held ho
 				drift = append(drift, d)
 			}
 		}
-		for field, n := range map[string]int64{"on_hand": i.OnHand, "reserved": i.Reserved, "available": i.Available} {
-			if n < 0 {
-				drift = append(drift, Drift{SKU: sku, Location: l, Field: field, Expected: 0, Found: n})
+		for _, d := range []Drift{
+			{Field: "on_hand", Found: i.OnHand}, {Field: "reserved", Found: i.Reserved}, {Field: "available", Found: i.Available},
+		} {
+			if d.Found < 0 {
+				d.SKU, d.Location = sku, l
+				drift = append(drift, d)
 			}
 		}
 	}
