@@ -112,8 +112,8 @@ contract-fuzz: $(PYTHON) $(DYNAMODB) ## The running system against its contract,
 	go run ./infra/tools/with -- infra/contract/fuzz
 
 .PHONY: test-demo
-test-demo: $(DYNAMODB) ## The demo into a system of its own, twice
-	go run ./infra/tools/with -- sh -c 'go run ./infra/demo -port $$PORT && go run ./infra/demo -port $$PORT'
+test-demo: $(DYNAMODB) ## The demo into a system of its own, killed on the way and run again
+	infra/demo/test
 
 .PHONY: bench-ci
 bench-ci: ## The bench, scaled down

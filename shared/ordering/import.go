@@ -86,14 +86,18 @@ func (d *Desk) importOne(ctx context.Context, by By, p Past) Outcome {
 		return Outcome{Err: tooMany()}
 	}
 	var entered order.Order
+	first := true // Import has just looked for the number
 	err = d.DB.Settle(ctx, func(ctx context.Context) (*table.Tx, error) {
-		ids, err := d.DB.OrderIDs(ctx, []string{p.Number})
-		if err != nil {
-			return nil, err
+		if !first {
+			ids, err := d.DB.OrderIDs(ctx, []string{p.Number})
+			if err != nil {
+				return nil, err
+			}
+			if id := ids[p.Number]; id != "" {
+				return nil, &there{id}
+			}
 		}
-		if id := ids[p.Number]; id != "" {
-			return nil, &there{id}
-		}
+		first = false
 		c, err := d.DB.Catalog(ctx, p.CustomerID, skus(wishes), nil)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,274 @@
+// Package load enters a superstore.Shop into a running Waybill through its
+// API. Whatever is there already stays as it is, so that a run may be killed
+// at any moment, and repeated; two at once do no harm either.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"waybill/infra/demo/client"
+	"waybill/infra/demo/superstore"
+)
+
+// Progress is told how far a run is.
+type Progress interface {
+	// Begin says that a step of so many parts begins, and the one before is done.
+	Begin(step string, parts int)
+	// Add says that n more parts are done. It is called from many goroutines.
+	Add(n int)
+}
+
+// A Report is what a run found to do.
+type Report struct {
+	Created Count              // what was entered now; the rest was there
+	Refused []superstore.Fault // rows that the API refused, an order whole
+}
+
+// Count counts things by kind.
+type Count struct{ Products, Customers, Receipts, Orders int }
+
+// How many requests are under way at once; an import itself works on 8 orders
+// at a time. DynamoDB Local does one thing at a time and each costs it the same
+// however many wait, but on disk those that wait are not held up by the rest.
+const (
+	callers     = 16
+	importers   = 2
+	importBatch = 100 // the most that one call takes
+)
+
+const (
+	location = "MAIN" // every system has it
+	currency = "USD"
+)
+
+// Load enters the shop: products, customers, a receipt of every unit that the
+// orders take, and the orders. It fails when the API can't be reached or
+// breaks; what the API refuses is reported, and the rest goes in.
+func Load(ctx context.Context, api *client.Client, shop superstore.Shop, progress Progress) (Report, error) {
+	l := &loader{api: api, progress: progress}
+	for _, step := range []func(context.Context, superstore.Shop) error{l.products, l.customers, l.receipts, l.orders} {
+		if err := step(ctx, shop); err != nil {
+			return l.report, err
+		}
+	}
+	slices.SortFunc(l.report.Refused, func(a, b superstore.Fault) int { return slices.Compare(a.Rows, b.Rows) })
+	return l.report, nil
+}
+
+type loader struct {
+	api      *client.Client
+	progress Progress
+	mu       sync.Mutex
+	report   Report
+	unknown  map[string]bool // SKUs of products that the API refused
+}
+
+func (l *loader) products(ctx context.Context, shop superstore.Shop) error {
+	l.progress.Begin("Products", len(shop.Products))
+	there := map[string]bool{}
+	err := client.Each(ctx, l.api, "/v1/products", func(p struct{ SKU string }) error {
+		there[p.SKU] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.unknown = map[string]bool{}
+	return together(ctx, callers, shop.Products, func(ctx context.Context, p superstore.Product) error {
+		defer l.progress.Add(1)
+		if there[p.SKU] {
+			return nil
+		}
+		attributes := map[string]string{"sub_category": p.SubCategory}
+		if p.OtherName != "" {
+			attributes["other_name"] = p.OtherName
+		}
+		err := l.api.Post(ctx, "/v1/products", "", map[string]any{
+			"sku": p.SKU, "name": p.Name, "unit": "pcs", "category": p.Category,
+			"prices": map[string]int64{currency: p.ListPrice}, "attributes": attributes,
+		}, nil)
+		return l.settle(err, &l.report.Created.Products, []int{p.Row}, "product "+p.SKU, func() { l.unknown[p.SKU] = true })
+	})
+}
+
+func (l *loader) customers(ctx context.Context, shop superstore.Shop) error {
+	l.progress.Begin("Customers", len(shop.Customers))
+	there := map[string]bool{}
+	err := client.Each(ctx, l.api, "/v1/customers", func(c struct{ Reference string }) error {
+		there[c.Reference] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return together(ctx, callers, shop.Customers, func(ctx context.Context, c superstore.Customer) error {
+		defer l.progress.Add(1)
+		if there[c.Reference] {
+			return nil
+		}
+		err := l.api.Post(ctx, "/v1/customers", "", map[string]any{
+			"reference": c.Reference, "name": c.Name, "attributes": map[string]string{"segment": c.Segment},
+		}, nil)
+		return l.settle(err, &l.report.Created.Customers, []int{c.Row}, "customer "+c.Reference, nil)
+	})
+}
+
+// receipts receives exactly what the orders take, for products that never had stock.
+func (l *loader) receipts(ctx context.Context, shop superstore.Shop) error {
+	l.progress.Begin("Opening stock", len(shop.Products))
+	stocked := map[string]bool{}
+	err := client.Each(ctx, l.api, "/v1/stock", func(s struct {
+		SKU       string
+		Locations []struct{}
+	}) error {
+		stocked[s.SKU] = len(s.Locations) > 0
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return together(ctx, callers, shop.Products, func(ctx context.Context, p superstore.Product) error {
+		defer l.progress.Add(1)
+		if stocked[p.SKU] || l.unknown[p.SKU] {
+			return nil
+		}
+		// The key makes this receipt and that of another run at the same time one.
+		err := l.api.Post(ctx, "/v1/stock/movements", "demo-opening-"+p.SKU, map[string]any{
+			"kind": "receive", "sku": p.SKU, "location": location, "quantity": p.Units, "unit_cost": p.UnitCost, "reference": "OPENING",
+		}, nil)
+		return l.settle(err, &l.report.Created.Receipts, []int{p.Row}, "opening stock of "+p.SKU, nil)
+	})
+}
+
+// settle counts what was created, takes what exists for done, keeps what was
+// refused, and returns any other error.
+func (l *loader) settle(err error, created *int, rows []int, what string, refused func()) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var no *client.RefusedError
+	switch {
+	case err == nil:
+		*created++
+		return nil
+	case !errors.As(err, &no) || !final(no.Problem):
+		return err
+	case no.Problem.Code == "exists":
+		return nil
+	}
+	l.refuse(rows, what, no.Problem)
+	if refused != nil {
+		refused()
+	}
+	return nil
+}
+
+// final reports whether the problem lies in what was sent, and not in the
+// system or in who sent it.
+func final(p client.Problem) bool {
+	return p.Status == http.StatusBadRequest || p.Status == http.StatusNotFound ||
+		p.Status == http.StatusConflict && !p.Passing() || p.Status == http.StatusUnprocessableEntity
+}
+
+func (l *loader) refuse(rows []int, what string, p client.Problem) {
+	l.report.Refused = append(l.report.Refused, superstore.Fault{Rows: rows, Reason: fmt.Sprintf("%s was refused, %s", what, p)})
+}
+
+func (l *loader) orders(ctx context.Context, shop superstore.Shop) error {
+	l.progress.Begin("Orders", len(shop.Orders))
+	batches := slices.Collect(slices.Chunk(shop.Orders, importBatch))
+	return together(ctx, importers, batches, func(ctx context.Context, batch []superstore.Order) error {
+		defer l.progress.Add(len(batch))
+		return l.bring(ctx, batch)
+	})
+}
+
+// Orders that others got in the way of are sent again, and any other that was
+// refused once: it may lack stock because a run at the same time, or the end of
+// one that was killed, has just taken that for this very order. Then it exists.
+const (
+	busyRounds    = 5
+	refusedRounds = 2
+)
+
+func (l *loader) bring(ctx context.Context, batch []superstore.Order) error {
+	for round := 1; len(batch) > 0; round++ {
+		var report struct {
+			Created int
+			Rows    []struct {
+				Index   int
+				Outcome string
+				Problem client.Problem
+			}
+		}
+		bodies := make([]order, len(batch))
+		for i, o := range batch {
+			bodies[i] = orderOf(o)
+		}
+		if err := l.api.Post(ctx, "/v1/orders/import", "", map[string]any{"orders": bodies}, &report); err != nil {
+			return err
+		}
+		if len(report.Rows) != len(batch) {
+			return fmt.Errorf("%d orders were sent and %d are reported on", len(batch), len(report.Rows))
+		}
+		var again []superstore.Order
+		l.mu.Lock()
+		l.report.Created.Orders += report.Created
+		for i, row := range report.Rows {
+			switch o := batch[i]; {
+			case row.Outcome != "failed":
+			case round < refusedRounds, row.Problem.Passing() && round < busyRounds:
+				again = append(again, o)
+			default:
+				l.refuse(o.Rows, "order "+o.Number, row.Problem)
+			}
+		}
+		l.mu.Unlock()
+		batch = again
+	}
+	return nil
+}
+
+// order is the body of an imported order.
+type order struct {
+	Number     string            `json:"number"`
+	PlacedAt   time.Time         `json:"placed_at"`
+	Status     string            `json:"status"`
+	Customer   string            `json:"customer_reference"`
+	Currency   string            `json:"currency"`
+	Lines      []line            `json:"lines"`
+	ShipTo     address           `json:"shipping_address"`
+	Attributes map[string]string `json:"attributes"`
+}
+
+type line struct {
+	SKU       string `json:"sku"`
+	Quantity  int64  `json:"quantity"`
+	UnitPrice int64  `json:"unit_price"`
+	Discount  int64  `json:"discount"`
+}
+
+type address struct {
+	Name       string `json:"name"`
+	City       string `json:"city"`
+	State      string `json:"state"`
+	PostalCode string `json:"postal_code"`
+	Country    string `json:"country"`
+}
+
+func orderOf(o superstore.Order) order {
+	out := order{
+		Number: o.Number, PlacedAt: o.PlacedAt, Status: "confirmed", Customer: o.Customer, Currency: currency,
+		ShipTo:     address{o.ShipTo.Name, o.ShipTo.City, o.ShipTo.State, o.ShipTo.PostalCode, "US"},
+		Attributes: map[string]string{"region": o.Region, "state": o.ShipTo.State, "ship_mode": o.ShipMode},
+	}
+	for _, l := range o.Lines {
+		out.Lines = append(out.Lines, line(l))
+	}
+	return out
+}

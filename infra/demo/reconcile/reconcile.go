@@ -1,0 +1,100 @@
+// Package reconcile holds what the system has against what the file says. It
+// shares no code with the import: it reads the file anew, in its own way, and
+// the orders back through the API, so that a mistake there is found here.
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+)
+
+// An Order is what is compared of an order. Cents is what it costs.
+type Order struct {
+	Year, Lines, Units int
+	Cents              int64
+}
+
+// A Side is all orders of the file, or of the system, by number.
+type Side map[string]Order
+
+// A Difference is an order that the two sides don't agree about; an order that
+// is missing on one has a zero Year there.
+type Difference struct {
+	Number       string
+	File, System Order
+}
+
+func (d Difference) String() string {
+	switch {
+	case d.System.Year == 0:
+		return fmt.Sprintf("order %s is missing", d.Number)
+	case d.File.Year == 0:
+		return fmt.Sprintf("order %s is not in the file", d.Number)
+	}
+	return fmt.Sprintf("order %s of %d has %d lines, %d units and costs %s; by the file it is of %d, has %d lines, %d units and costs %s", d.Number,
+		d.System.Year, d.System.Lines, d.System.Units, dollars(d.System.Cents), d.File.Year, d.File.Lines, d.File.Units, dollars(d.File.Cents))
+}
+
+// Compare returns every order that differs, by number.
+func Compare(file, system Side) []Difference {
+	var out []Difference
+	for number, want := range file {
+		if got := system[number]; got != want {
+			out = append(out, Difference{number, want, got})
+		}
+	}
+	for number, got := range system {
+		if _, ok := file[number]; !ok {
+			out = append(out, Difference{Number: number, System: got})
+		}
+	}
+	slices.SortFunc(out, func(a, b Difference) int { return cmp.Compare(a.Number, b.Number) })
+	return out
+}
+
+// year is what the orders of a year come to.
+type year struct {
+	orders, lines, units int
+	cents                int64
+}
+
+func (s Side) years() (years map[int]year, all year) {
+	years = map[int]year{}
+	for _, o := range s {
+		years[o.Year] = years[o.Year].plus(o)
+		all = all.plus(o)
+	}
+	return years, all
+}
+
+func (y year) plus(o Order) year {
+	return year{y.orders + 1, y.lines + o.Lines, y.units + o.Units, y.cents + o.Cents}
+}
+
+// Print writes a table of both sides, a pair of rows a year.
+func Print(out io.Writer, file, system Side) error {
+	want, wanted := file.years()
+	got, gotten := system.years()
+	all := maps.Clone(want)
+	maps.Copy(all, got)
+
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "year\t\torders\tlines\tunits\tsales, USD\t")
+	pair := func(label string, a, b year) {
+		verdict := "agrees"
+		if a != b {
+			verdict = "DIFFERS"
+		}
+		fmt.Fprintf(w, "%s\tfile\t%s\t%s\t%s\t%s\t\n", label, Count(a.orders), Count(a.lines), Count(a.units), dollars(a.cents))
+		fmt.Fprintf(w, "\tsystem\t%s\t%s\t%s\t%s\t   %s\n", Count(b.orders), Count(b.lines), Count(b.units), dollars(b.cents), verdict)
+	}
+	for _, y := range slices.Sorted(maps.Keys(all)) {
+		pair(fmt.Sprint(y), want[y], got[y])
+	}
+	pair("all", wanted, gotten)
+	return w.Flush()
+}

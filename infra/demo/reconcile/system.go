@@ -1,0 +1,67 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"waybill/infra/demo/client"
+)
+
+// Fetch reads the orders of the file back from the system: all pages of all
+// orders, of which it keeps those whose number the file has and counts the
+// others. progress is told of each order that it keeps. It fails when the API
+// does, or shows an order twice.
+func Fetch(ctx context.Context, api *client.Client, file Side, progress func(n int)) (system Side, others int, err error) {
+	type order struct {
+		Number   string
+		PlacedAt time.Time `json:"placed_at"`
+		Total    int64
+		Lines    []struct{ Quantity int }
+	}
+	system = Side{}
+	err = client.Each(ctx, api, "/v1/orders", func(o order) error {
+		if _, ours := file[o.Number]; !ours {
+			others++
+			return nil
+		}
+		if _, twice := system[o.Number]; twice {
+			return fmt.Errorf("the list of orders shows %s twice", o.Number)
+		}
+		kept := Order{Year: o.PlacedAt.UTC().Year(), Lines: len(o.Lines), Cents: o.Total}
+		for _, l := range o.Lines {
+			kept.Units += l.Quantity
+		}
+		system[o.Number] = kept
+		progress(1)
+		return nil
+	})
+	return system, others, err
+}
+
+// A Drift is a balance of stock that its entries don't explain.
+type Drift struct {
+	SKU, Location, Field string
+	Expected, Found      int64
+}
+
+func (d Drift) String() string {
+	return fmt.Sprintf("%s of %s at %s is %d; its entries come to %d", d.Field, d.SKU, d.Location, d.Found, d.Expected)
+}
+
+// Prove has the system recompute every balance of stock. It returns how many it
+// checked and those that drift, and fails when the proof did not come to an end.
+func Prove(ctx context.Context, api *client.Client) (checked int64, drift []Drift, err error) {
+	var proof struct {
+		Status             string
+		Checked, Unsettled int64
+		Drift              []Drift
+	}
+	if err := api.Get(ctx, "/v1/stock/proof", &proof); err != nil {
+		return 0, nil, err
+	}
+	if proof.Status != "complete" || proof.Unsettled > 0 {
+		return 0, nil, fmt.Errorf("the proof is %s with %d stock items unsettled: something else is writing; run it again", proof.Status, proof.Unsettled)
+	}
+	return proof.Checked, proof.Drift, nil
+}
