@@ -485,7 +485,10 @@ func (b *bench) random(r *rand.Rand, seen map[string]order.Order, mu *sync.Mutex
 	default:
 		// The newest orders, so that workers meet.
 		id := ids[len(ids)-1-r.IntN(min(len(ids), 12))]
+		// Many cancels, so that open orders, which adjustments walk, stay few.
 		do := []func(context.Context, ordering.By) (order.Order, error){
+			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Cancel(ctx, by, id, "") },
+			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Cancel(ctx, by, id, "") },
 			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Cancel(ctx, by, id, "") },
 			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Confirm(ctx, by, id) },
 			func(ctx context.Context, by ordering.By) (order.Order, error) {
@@ -498,7 +501,7 @@ func (b *bench) random(r *rand.Rand, seen map[string]order.Order, mu *sync.Mutex
 			func(ctx context.Context, by ordering.By) (order.Order, error) {
 				return b.desk.Edit(ctx, by, id, ordering.Edit{Wishes: wishes(lines)})
 			},
-		}[r.IntN(6)]
+		}[r.IntN(8)]
 		tell(b.order(b.mark("change"), do))
 	}
 }
