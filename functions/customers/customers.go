@@ -68,7 +68,10 @@ func touches(req *api.CustomerEdit) []access.Permission {
 	if req.CreditLimit.Set {
 		need = append(need, access.CustomersLimit)
 	}
-	if req.Name.Set || req.Email.Set || req.Phone.Set || req.Locale.Set || req.Terms.Set || req.Owner.Set ||
+	if req.Owner.Set {
+		need = append(need, access.CustomersOwner)
+	}
+	if req.Name.Set || req.Email.Set || req.Phone.Set || req.Locale.Set || req.Terms.Set ||
 		req.BillingAddress.Set || req.ShippingAddress.Set || req.Attributes.Set {
 		need = append(need, access.CustomersEdit)
 	}

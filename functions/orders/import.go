@@ -20,30 +20,21 @@ import (
 // reported like one that is refused, and the others go in.
 func (h *Orders) ImportOrders(ctx context.Context, req *api.OrderImport, params api.ImportOrdersParams) (*api.ImportReportHeaders, error) {
 	by := ordering.By{Principal: gateway.Principal(ctx), Mark: gateway.Mark(ctx, params.IdempotencyKey)}
-	if by.Mark == nil {
+	result, replayed, err := gateway.Leased(ctx, h.edge, by.Mark, func() ([]byte, error) {
 		report, err := h.importAll(ctx, by, req)
-		return &api.ImportReportHeaders{Response: report}, err
-	}
-	stored, err := h.desk.DB.Lease(ctx, by.Mark)
-	if err != nil {
-		return nil, err
-	}
-	if stored != nil {
-		var report api.ImportReport
-		if err := report.UnmarshalJSON(stored); err != nil {
-			return nil, fmt.Errorf("decode a stored import: %w", err)
+		if err != nil {
+			return nil, err
 		}
-		return &api.ImportReportHeaders{IdempotencyReplayed: api.NewOptBool(true), Response: report}, nil
-	}
-	report, err := h.importAll(ctx, by, req)
+		return report.MarshalJSON()
+	})
 	if err != nil {
 		return nil, err
 	}
-	result, err := report.MarshalJSON()
-	if err != nil {
-		return nil, fmt.Errorf("encode an import: %w", err)
+	out := &api.ImportReportHeaders{IdempotencyReplayed: api.OptBool{Value: true, Set: replayed}}
+	if err := out.Response.UnmarshalJSON(result); err != nil {
+		return nil, fmt.Errorf("decode an import: %w", err)
 	}
-	return &api.ImportReportHeaders{Response: report}, h.desk.DB.Finish(ctx, by.Mark, result)
+	return out, nil
 }
 
 func (h *Orders) importAll(ctx context.Context, by ordering.By, req *api.OrderImport) (api.ImportReport, error) {
@@ -127,10 +118,13 @@ func numbered(raw jx.Raw) ordering.Past {
 	return ordering.Past{Number: row.Number}
 }
 
+// mostErrors is how many things a row is told of: the report is kept, and an item of the table is limited.
+const mostErrors = 10
+
 func refuse(row *api.ImportReportRowsItem, err error) {
 	p := gateway.ProblemOf(err)
 	problem := api.Problem{Type: "about:blank", Title: http.StatusText(p.Status), Status: p.Status, Code: p.Code, Detail: gateway.Text(p.Detail)}
-	for _, e := range p.Errors {
+	for _, e := range p.Errors[:min(len(p.Errors), mostErrors)] {
 		item := api.ProblemErrorsItem{
 			Field: gateway.Text(e.Field), Sku: gateway.Text(e.SKU), Order: gateway.Text(e.Order), Code: e.Code, Detail: gateway.Text(e.Detail),
 		}

@@ -148,7 +148,7 @@ func (h *Orders) act(ctx context.Context, key, ifMatch api.OptString, required b
 // once does a fact, or answers with the order that an earlier attempt made or changed.
 func (h *Orders) once(ctx context.Context, by ordering.By, do func() (order.Order, error)) (*api.OrderHeaders, error) {
 	o, replayed, err := gateway.Once(ctx, h.edge, by.Mark, do, func(id string) (order.Order, error) {
-		return h.desk.DB.Order(ctx, id)
+		return h.desk.Look(ctx, by.Principal, id)
 	})
 	return answer(ctx, o, replayed, err)
 }

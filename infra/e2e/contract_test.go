@@ -238,3 +238,21 @@ func TestPublicPathsNeedNoToken(t *testing.T) {
 		t.Errorf("me: %v", me)
 	}
 }
+
+func TestStockThatCannotBeCountedIsRefused(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, map[string]int64{"MUG": 1})
+	dear := obj{"kind": "receive", "sku": "MUG", "location": "MAIN", "quantity": 1000000, "unit_cost": 1000000000000}
+	refused := 0
+	for range 12 {
+		if r := s.manager.post("/v1/stock/movements", dear); r.status != 201 {
+			r.refused(t, 422, "rejected")
+			refused++
+		}
+	}
+	if refused != 3 {
+		t.Errorf("%d receipts refused, want the 3 that do not fit", refused)
+	}
+	s.wantStock(t, "MUG", levels{9000001, 0, 9000001})
+	s.wantProof(t)
+}

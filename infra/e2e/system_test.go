@@ -43,7 +43,7 @@ func startOn(t testing.TB, client *dynamodb.Client, table string) system {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := local.Start(t.Context(), local.Config{Template: path, Client: client, Table: table, Log: io.Discard})
+	s, err := local.Start(t.Context(), local.Config{Template: path, Client: client, Table: table, Log: io.Discard, Patience: 2 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ type obj = map[string]any
 
 var client = &http.Client{
 	Transport: &http.Transport{MaxIdleConnsPerHost: 256},
-	Timeout:   30 * time.Second,
+	Timeout:   2 * time.Minute,
 }
 
 // do makes a request with a JSON body, or none for nil. Headers come in pairs.

@@ -17,7 +17,7 @@ import (
 
 const (
 	maxRequest      = 10 << 20         // bytes of body that API Gateway takes
-	functionTimeout = 20 * time.Second // as in the template
+	functionTimeout = 20 * time.Second // as in the template, unless Config.Patience is more
 )
 
 // front answers 503 until the system behind it is ready.
@@ -41,12 +41,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type apiGateway struct {
 	router    *template.Router
 	functions map[string]function
+	timeout   time.Duration
 }
 
 type function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
-func newGateway(router *template.Router, handlers Functions) http.Handler {
-	g := &apiGateway{router: router, functions: map[string]function{}}
+func newGateway(router *template.Router, handlers Functions, patience time.Duration) http.Handler {
+	g := &apiGateway{router: router, functions: map[string]function{}, timeout: max(functionTimeout, patience+time.Second)}
 	for name, h := range handlers {
 		g.functions[name] = gateway.Lambda(h)
 	}
@@ -70,7 +71,7 @@ func (g *apiGateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// A function in the cloud doesn't notice a client that hangs up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), functionTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.timeout)
 	defer cancel()
 	event := gateway.Event(r, body, rand.Text(), match.Parameters, match.Route.Key())
 	resp, err := g.functions[match.Route.Function](ctx, event)

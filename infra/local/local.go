@@ -45,6 +45,10 @@ type Config struct {
 	Log     io.Writer        // the functions' logs, JSON lines; nil drops them
 	Now     func() time.Time // the clock; time.Now when nil
 
+	// Patience is how long an operation may work; 0 stands for the cloud's
+	// limit. Tests have more: a slow machine is no broken promise.
+	Patience time.Duration
+
 	// Wire makes the functions; nil stands for Waybill's own.
 	Wire func(context.Context, Environment) (Functions, error)
 }
@@ -59,6 +63,7 @@ type Environment struct {
 	URL      string // where the system is reached
 	Log      io.Writer
 	Now      func() time.Time
+	Patience time.Duration
 }
 
 // Functions are the HTTP handlers of the template's functions by logical id.
@@ -131,7 +136,7 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 	functions, err := cfg.Wire(ctx, Environment{
 		DynamoDB: client, Table: table,
 		Issuer: s.issuer.URL, ClientID: issuer.ClientID, URL: s.url,
-		Log: cfg.Log, Now: cfg.Now,
+		Log: cfg.Log, Now: cfg.Now, Patience: cfg.Patience,
 	})
 	if err != nil {
 		return fmt.Errorf("wire the functions: %w", err)
@@ -140,7 +145,7 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", newGateway(router, functions))
+	mux.Handle("/", newGateway(router, functions, cfg.Patience))
 	mux.Handle("/dev/", s.issuer)
 	front.open(mux)
 	return nil

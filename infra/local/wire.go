@@ -26,6 +26,8 @@ func wire(_ context.Context, env Environment) (Functions, error) {
 		Records: table.New(env.DynamoDB, env.Table, env.Now),
 		Log:     slog.New(slog.NewJSONHandler(env.Log, nil)),
 		Now:     env.Now,
+
+		Patience: env.Patience,
 	}
 	functions := Functions{}
 	for name, build := range map[string]func(gateway.Edge) (http.Handler, error){

@@ -45,6 +45,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+var seedFlag = flag.Uint64("model.seed", 0, "seed of the concurrent run; 0 draws one")
+
 var (
 	skus      = []string{"A", "B", "C", "D", "WAITS"} // the last may be backordered
 	locations = []string{"MAIN", "EAST"}
@@ -393,8 +395,11 @@ func (s *sequence) compare(r *rapid.T) {
 func TestBalancesAddUpAtEveryPause(t *testing.T) {
 	t.Parallel()
 	const workers, pauses, perPause = 8, 10, 63
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d (again with -model.seed)", seed)
 	b := newBench(t, dice(rand.New(rand.NewPCG(seed, 0))))
 	onHand := map[stock.Place]int64{}
 	seen := map[string]order.Order{} // the newest version that anybody was told of

@@ -29,6 +29,7 @@ const (
 	CustomersWrite Permission = "customers.write"
 	CustomersEdit  Permission = "customers.edit"   // (fields) everything of a customer but the credit limit
 	CustomersLimit Permission = "customers.credit" // (fields) the credit limit
+	CustomersOwner Permission = "customers.assign" // (fields) whose customer it is: its owner sees all its orders
 	LocationsRead  Permission = "locations.read"
 	LocationsWrite Permission = "locations.write"
 	StockRead      Permission = "stock.read"
@@ -60,7 +61,7 @@ var Roles = []Role{Sales, Warehouse, Finance, Manager}
 var Permissions = []Permission{
 	OrdersRead, OrdersWrite, OrdersImport, OrdersApprove, OrdersPrice, OrdersAll, OrdersFulfil,
 	ProductsRead, ProductsWrite,
-	CustomersRead, CustomersAdd, CustomersWrite, CustomersEdit, CustomersLimit,
+	CustomersRead, CustomersAdd, CustomersWrite, CustomersEdit, CustomersLimit, CustomersOwner,
 	LocationsRead, LocationsWrite, StockRead, StockMove, MovementsRead, StockProof,
 	SettingsRead, SettingsWrite, AuditRead, PricesRead, CostsRead,
 }
@@ -75,7 +76,7 @@ var granted = map[Role][]Permission{
 		OrdersRead, OrdersFulfil, ProductsRead, LocationsRead, StockRead, StockMove, MovementsRead, StockProof,
 	},
 	Finance: {
-		OrdersRead, OrdersAll, CustomersRead, CustomersWrite, CustomersLimit, ProductsRead, PricesRead, CostsRead,
+		OrdersRead, OrdersAll, CustomersRead, CustomersWrite, CustomersLimit, ProductsRead, PricesRead,
 	},
 	Manager: Permissions,
 }
@@ -126,7 +127,7 @@ type Sight int
 // From nothing but its own orders to all of them.
 const (
 	SeesOwn    Sight = iota // orders of its own customers and those it entered
-	SeesFulfil              // orders to be shipped and shipped
+	SeesFulfil              // those, and orders to be shipped and shipped
 	SeesAll                 // every order
 )
 

@@ -455,8 +455,8 @@ func (s *Server) handleConfirmOrderRequest(args [1]string, argsEscaped bool, w h
 
 // handleCreateCustomerRequest handles createCustomer operation.
 //
-// Without `owner` the customer belongs to the caller if that is a salesperson. `credit_limit` needs
-// `customers.credit`.
+// Without `owner` the customer belongs to the caller if that is a salesperson; naming somebody else
+// needs `customers.assign`. `credit_limit` needs `customers.credit`.
 //
 // POST /v1/customers
 func (s *Server) handleCreateCustomerRequest(args [0]string, argsEscaped bool, w http.ResponseWriter, r *http.Request) {
@@ -886,7 +886,7 @@ func (s *Server) handleCreateProductRequest(args [0]string, argsEscaped bool, w 
 // handleEditCustomerRequest handles editCustomer operation.
 //
 // Absent means unchanged, null clears. Finance may set `credit_limit` and nothing else; sales
-// everything but that.
+// everything but that and `owner`, which needs `customers.assign`.
 //
 // PATCH /v1/customers/{id}
 func (s *Server) handleEditCustomerRequest(args [1]string, argsEscaped bool, w http.ResponseWriter, r *http.Request) {
@@ -4621,7 +4621,7 @@ func (s *Server) handleReleaseOrderRequest(args [1]string, argsEscaped bool, w h
 
 // handleRunProofRequest handles runProof operation.
 //
-// Works for up to 15 seconds and stores how far it came. `status` is `running` until every SKU was
+// Works for some seconds and stores how far it came. `status` is `running` until every SKU was
 // checked: send it again to continue. Running it twice does no harm, so it takes no heed of an
 // `Idempotency-Key`.
 //

@@ -21,15 +21,15 @@ type Handler interface {
 type CustomersHandler interface {
 	// CreateCustomer implements createCustomer operation.
 	//
-	// Without `owner` the customer belongs to the caller if that is a salesperson. `credit_limit` needs
-	// `customers.credit`.
+	// Without `owner` the customer belongs to the caller if that is a salesperson; naming somebody else
+	// needs `customers.assign`. `credit_limit` needs `customers.credit`.
 	//
 	// POST /v1/customers
 	CreateCustomer(ctx context.Context, req *NewCustomer, params CreateCustomerParams) (*CustomerHeaders, error)
 	// EditCustomer implements editCustomer operation.
 	//
 	// Absent means unchanged, null clears. Finance may set `credit_limit` and nothing else; sales
-	// everything but that.
+	// everything but that and `owner`, which needs `customers.assign`.
 	//
 	// PATCH /v1/customers/{id}
 	EditCustomer(ctx context.Context, req *CustomerEdit, params EditCustomerParams) (*CustomerHeaders, error)
@@ -229,7 +229,7 @@ type StockHandler interface {
 	MoveStock(ctx context.Context, req *NewMovement, params MoveStockParams) (*MovementHeaders, error)
 	// RunProof implements runProof operation.
 	//
-	// Works for up to 15 seconds and stores how far it came. `status` is `running` until every SKU was
+	// Works for some seconds and stores how far it came. `status` is `running` until every SKU was
 	// checked: send it again to continue. Running it twice does no harm, so it takes no heed of an
 	// `Idempotency-Key`.
 	//

@@ -44,8 +44,8 @@ func (UnimplementedHandler) ConfirmOrder(ctx context.Context, params ConfirmOrde
 
 // CreateCustomer implements createCustomer operation.
 //
-// Without `owner` the customer belongs to the caller if that is a salesperson. `credit_limit` needs
-// `customers.credit`.
+// Without `owner` the customer belongs to the caller if that is a salesperson; naming somebody else
+// needs `customers.assign`. `credit_limit` needs `customers.credit`.
 //
 // POST /v1/customers
 func (UnimplementedHandler) CreateCustomer(ctx context.Context, req *NewCustomer, params CreateCustomerParams) (r *CustomerHeaders, _ error) {
@@ -73,7 +73,7 @@ func (UnimplementedHandler) CreateProduct(ctx context.Context, req *NewProduct, 
 // EditCustomer implements editCustomer operation.
 //
 // Absent means unchanged, null clears. Finance may set `credit_limit` and nothing else; sales
-// everything but that.
+// everything but that and `owner`, which needs `customers.assign`.
 //
 // PATCH /v1/customers/{id}
 func (UnimplementedHandler) EditCustomer(ctx context.Context, req *CustomerEdit, params EditCustomerParams) (r *CustomerHeaders, _ error) {
@@ -344,7 +344,7 @@ func (UnimplementedHandler) ReleaseOrder(ctx context.Context, params ReleaseOrde
 
 // RunProof implements runProof operation.
 //
-// Works for up to 15 seconds and stores how far it came. `status` is `running` until every SKU was
+// Works for some seconds and stores how far it came. `status` is `running` until every SKU was
 // checked: send it again to continue. Running it twice does no harm, so it takes no heed of an
 // `Idempotency-Key`.
 //

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"time"
 
 	"waybill/shared/refusal"
 	"waybill/shared/table"
@@ -39,3 +40,26 @@ func Once[T any](ctx context.Context, e Edge, mark *table.Mark, do func() (T, er
 	v, err = load(before.Ref)
 	return v, true, err
 }
+
+// Leased runs work of several steps under a lease of its mark, and keeps its
+// result for retries; replayed is true when that is what it answers. Without a
+// mark it just runs. Work that fails gives the lease back, for a retry to resume.
+func Leased(ctx context.Context, e Edge, mark *table.Mark, work func() ([]byte, error)) (result []byte, replayed bool, err error) {
+	if mark == nil {
+		result, err = work()
+		return result, false, err
+	}
+	lease, result, err := e.Records.Lease(ctx, mark)
+	if err != nil || lease == nil {
+		return result, err == nil, err
+	}
+	if result, err = work(); err == nil {
+		return result, false, e.Records.Finish(ctx, lease, result)
+	}
+	// The request's own time may be what ran out.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTime)
+	defer cancel()
+	return nil, false, errors.Join(err, e.Records.GiveBack(ctx, lease))
+}
+
+const giveBackTime = 2 * time.Second

@@ -107,6 +107,11 @@ func (k *Keeper) CreateCustomer(ctx context.Context, by By, c customer.Customer)
 			return c, err
 		}
 	}
+	if c.Owner != "" && c.Owner != by.Principal.ID {
+		if err := by.Principal.Require(access.CustomersOwner); err != nil {
+			return c, err
+		}
+	}
 	if c.Owner == "" {
 		for _, r := range by.Principal.Roles {
 			if r == access.Sales {
@@ -225,6 +230,14 @@ func locationEvent(t event.Type, l stock.Location) event.Event {
 	}
 }
 
+func limits(s company.Settings) map[string]int64 {
+	out := map[string]int64{}
+	for role, bp := range s.DiscountLimits {
+		out[string(role)] = bp
+	}
+	return out
+}
+
 // EditSettings changes the company's settings.
 func (k *Keeper) EditSettings(ctx context.Context, by By, apply func(*company.Settings)) (company.Settings, error) {
 	var s company.Settings
@@ -245,7 +258,7 @@ func (k *Keeper) EditSettings(ctx context.Context, by By, apply func(*company.Se
 		tx.SaveSettings(s, was.Version)
 		return event.Event{
 			Subject: event.Subject{Kind: event.Settings, ID: "settings"}, Seq: s.Version, Type: event.SettingsEdited,
-			Data: map[string]any{"currency": s.Currency, "time_zone": s.TimeZone, "tax_inclusive": s.TaxInclusive, "tax_rates_ppm": s.TaxRates},
+			Data: map[string]any{"currency": s.Currency, "time_zone": s.TimeZone, "tax_inclusive": s.TaxInclusive, "tax_rates_ppm": s.TaxRates, "discount_limits_bp": limits(s)},
 		}, nil
 	})
 	return s, err

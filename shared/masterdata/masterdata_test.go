@@ -229,7 +229,7 @@ func TestACustomerBelongsToTheSalespersonWhoEntersIt(t *testing.T) {
 		want  string
 	}{
 		{"a salesperson's", as("ann", access.Sales), "", "ann"},
-		{"another's", as("ann", access.Sales), "bob", "bob"},
+		{"one's own by name", as("ann", access.Sales), "ann", "ann"},
 		{"nobody's", manager, "", ""},
 		{"one's by a manager", manager, "bob", "bob"},
 		{"of one with two roles", as("cat", access.Finance, access.Sales), "", "cat"},
@@ -242,6 +242,13 @@ func TestACustomerBelongsToTheSalespersonWhoEntersIt(t *testing.T) {
 			t.Errorf("%s: owner is %q, %v; want %q", c.name, stored.Owner, err, c.want)
 		}
 	}
+}
+
+func TestOnlyThoseWhoAssignCustomersNameAnothersOwner(t *testing.T) {
+	t.Parallel()
+	k := newKeeper(t)
+	_, err := k.CreateCustomer(t.Context(), as("ann", access.Sales), customer.Customer{Name: "Another's", Owner: "bob"})
+	wantCode(t, err, "forbidden")
 }
 
 func TestTheCreditLimitIsSetByThoseWhoMay(t *testing.T) {

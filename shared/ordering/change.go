@@ -279,9 +279,6 @@ func value(s *string) string {
 	return *s
 }
 
-// Order reads an order for its owner's replay: whoever did it may see what became of it.
-func (d *Desk) Order(ctx context.Context, id string) (order.Order, error) { return d.DB.Order(ctx, id) }
-
 // Timeline lists an order's events, newest first.
 func (d *Desk) Timeline(ctx context.Context, p access.Principal, id string, page table.Page) (table.Listing[event.Event], error) {
 	if _, err := d.Look(ctx, p, id); err != nil {

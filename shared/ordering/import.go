@@ -111,6 +111,12 @@ func (d *Desk) importOne(ctx context.Context, by By, p Past) Outcome {
 	if errors.As(err, &before) {
 		return Outcome{ID: before.id, Exists: true}
 	}
+	if err != nil {
+		// The refusal may be the doing of the same order, entered by somebody else just now.
+		if ids, again := d.DB.OrderIDs(ctx, []string{p.Number}); again == nil && ids[p.Number] != "" {
+			return Outcome{ID: ids[p.Number], Exists: true}
+		}
+	}
 	return Outcome{ID: entered.ID, Err: err}
 }
 

@@ -12,7 +12,9 @@
 package ordering
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"waybill/shared/access"
@@ -61,23 +63,20 @@ func (d *Desk) Look(ctx context.Context, p access.Principal, id string) (order.O
 }
 
 func (d *Desk) sees(ctx context.Context, p access.Principal, o order.Order) (bool, error) {
-	switch p.Sight() {
-	case access.SeesAll:
+	if p.Sight() == access.SeesFulfil && slices.Contains(order.ToFulfil, o.Status) {
 		return true, nil
-	case access.SeesFulfil:
-		for _, s := range order.ToFulfil {
-			if o.Status == s {
-				return true, nil
-			}
-		}
-		return false, nil
-	default:
-		if o.Owner == p.ID || o.EnteredBy == p.ID {
-			return true, nil
-		}
-		// The customer may have come to p since the order was entered.
-		return d.owns(ctx, p, o.CustomerID)
 	}
+	return d.mayChange(ctx, p, o)
+}
+
+// mayChange reports whether an order is p's own, or all are: seeing an order
+// because it is to be shipped does not make it one's own.
+func (d *Desk) mayChange(ctx context.Context, p access.Principal, o order.Order) (bool, error) {
+	if p.Sight() == access.SeesAll || o.Owner == p.ID || o.EnteredBy == p.ID {
+		return true, nil
+	}
+	// The customer may have come to p since the order was entered.
+	return d.owns(ctx, p, o.CustomerID)
 }
 
 func (d *Desk) owns(ctx context.Context, p access.Principal, customerID string) (bool, error) {
@@ -119,9 +118,12 @@ func (d *Desk) List(ctx context.Context, p access.Principal, f table.OrderFilter
 func (d *Desk) change(ctx context.Context, by By, id string, kind event.Type, apply func(ctx context.Context, o *order.Order, now time.Time) (event.Type, map[string]any, error)) (order.Order, error) {
 	var done order.Order
 	err := d.DB.Settle(ctx, func(ctx context.Context) (*table.Tx, error) {
-		was, err := d.Look(ctx, by.Principal, id)
+		was, err := d.DB.Order(ctx, id)
 		if err != nil {
 			return nil, err
+		}
+		if ok, err := d.mayChange(ctx, by.Principal, was); err != nil || !ok {
+			return nil, cmp.Or(err, error(refusal.Missing("order", id)))
 		}
 		if err := by.expects(was); err != nil {
 			return nil, err

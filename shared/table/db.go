@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 
 	"waybill/shared/refusal"
 	"waybill/shared/stock"
@@ -43,8 +44,9 @@ func New(client *dynamodb.Client, name string, now func() time.Time) *DB {
 	return db
 }
 
-// Environment variables that Open reads. They are the SDK's own; inside Lambda
-// the runtime sets all but the endpoint.
+// An Environment looks up a variable: AWS_REGION, AWS_ACCESS_KEY_ID,
+// AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_ENDPOINT_URL_DYNAMODB, the
+// SDK's own names. Inside Lambda the runtime sets all but the last.
 type Environment func(string) string
 
 // Open returns the table of that name with the region, credentials and
@@ -57,6 +59,8 @@ func Open(env Environment, name string, now func() time.Time) (*DB, error) {
 	}
 	transport := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = 64
+		// A connection that died while the function was frozen must not eat the deadline.
+		t.ResponseHeaderTimeout = 3 * time.Second
 	})
 	options := dynamodb.Options{
 		Region: region,
@@ -217,11 +221,21 @@ func Each(ctx context.Context, n int, do func(context.Context, int) error) error
 	return each(ctx, n, do)
 }
 
+// throttles are the answers of DynamoDB that call themselves the client's fault and pass by themselves.
+var throttles = map[string]bool{
+	"ProvisionedThroughputExceededException": true, "ThrottlingException": true, "RequestLimitExceeded": true,
+	"TransactionInProgressException": true, "TransactionConflictException": true, "LimitExceededException": true,
+}
+
 // outage turns a failure of the table into a refusal of kind Unavailable that
 // keeps the cause for the log. What was written when it failed is unknown.
 func outage(err error) error {
 	if err == nil {
 		return nil
+	}
+	var answer smithy.APIError
+	if errors.As(err, &answer) && answer.ErrorFault() == smithy.FaultClient && !throttles[answer.ErrorCode()] {
+		return err // our own mistake, such as a missing right: trying again won't help
 	}
 	return fmt.Errorf("%w: %w", refusal.New(refusal.Unavailable, "unavailable",
 		"The table did not answer in time; try again, with the same Idempotency-Key where you sent one."), err)

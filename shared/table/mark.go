@@ -2,14 +2,13 @@ package table
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -36,7 +35,8 @@ type markRecord struct {
 	Ref     string `dynamodbav:"ref,omitempty"`
 	Result  []byte `dynamodbav:"result,omitempty"`
 	Lease   int64  `dynamodbav:"lease,omitempty"` // unix milliseconds; 0 when the work is done
-	Expires int64  `dynamodbav:"expires"`         // unix seconds, DynamoDB's TTL, which is days late
+	Holder  string `dynamodbav:"holder,omitempty"`
+	Expires int64  `dynamodbav:"expires"` // unix seconds, DynamoDB's TTL, which is days late
 }
 
 func (m Mark) key() key {
@@ -95,51 +95,73 @@ func (db *DB) Remembered(ctx context.Context, m *Mark) error {
 	return r.replay(m)
 }
 
-// Lease takes the right to do work of several steps under a mark. It returns
+// A Lease is the right to do work of several steps under a mark.
+type Lease struct {
+	mark   *Mark
+	holder string // tells this attempt from one that took over
+}
+
+// Lease takes the right to do work of several steps. It returns no lease but
 // the result when the work was done before, ErrKeyReused, or a refusal of kind
 // Conflict (`in_progress`) while another attempt has the lease. After a minute
 // without a result a retry takes over, and must find what is done already.
-func (db *DB) Lease(ctx context.Context, m *Mark) (result []byte, err error) {
-	k, now := m.key(), db.now()
-	i, err := encode(markRecord{PK: k.pk, SK: k.sk, Hash: m.Hash, Lease: now.Add(leaseLife).UnixMilli(), Expires: now.Add(MarkLife).Unix()})
+func (db *DB) Lease(ctx context.Context, m *Mark) (lease *Lease, result []byte, err error) {
+	now := db.now()
+	lease = &Lease{mark: m, holder: rand.Text()}
+	// The holder's own name among the conditions is for the SDK's repetition after a lost reply.
+	was, err := db.write(ctx, lease, markRecord{Lease: now.Add(leaseLife).UnixMilli()},
+		"attribute_not_exists(pk) OR expires < :second OR holder = :holder OR (#hash = :hash AND lease > :zero AND lease < :now)",
+		item{":second": number(now.Unix()), ":now": number(now.UnixMilli()), ":zero": number(0), ":hash": text(m.Hash)},
+		map[string]string{"#hash": "hash"})
+	if err != nil || was == nil {
+		return lease, nil, err
+	}
+	switch {
+	case was.Hash != m.Hash:
+		return nil, nil, ErrKeyReused
+	case was.Lease != 0:
+		return nil, nil, refusal.New(refusal.Conflict, "in_progress", "An earlier attempt with this Idempotency-Key is still at work.")
+	default:
+		return nil, was.Result, nil
+	}
+}
+
+// Finish stores the result of the work, unless another attempt took over meanwhile.
+func (db *DB) Finish(ctx context.Context, l *Lease, result []byte) error {
+	return db.ifHeld(ctx, l, markRecord{Result: result})
+}
+
+// GiveBack ends a lease without a result, so that a retry need not wait for its end.
+func (db *DB) GiveBack(ctx context.Context, l *Lease) error {
+	return db.ifHeld(ctx, l, markRecord{Lease: 1}) // long over
+}
+
+func (db *DB) ifHeld(ctx context.Context, l *Lease, r markRecord) error {
+	was, err := db.write(ctx, l, r, "holder = :holder", item{}, nil)
+	if err == nil && was != nil {
+		return refusal.New(refusal.Conflict, "in_progress", "Another attempt with this Idempotency-Key took over.")
+	}
+	return err
+}
+
+// write puts the mark of a lease under a condition, and returns what is there when it fails.
+func (db *DB) write(ctx context.Context, l *Lease, r markRecord, condition string, values item, names map[string]string) (*markRecord, error) {
+	k := l.mark.key()
+	r.PK, r.SK, r.Hash, r.Holder, r.Expires = k.pk, k.sk, l.mark.Hash, l.holder, db.now().Add(MarkLife).Unix()
+	i, err := encode(r)
 	if err != nil {
 		return nil, err
 	}
+	values[":holder"] = text(l.holder)
 	_, err = db.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &db.name, Item: i,
-		ConditionExpression:      aws.String("attribute_not_exists(pk) OR expires < :second OR (#hash = :hash AND lease > :zero AND lease < :now)"),
-		ExpressionAttributeNames: map[string]string{"#hash": "hash"},
-		ExpressionAttributeValues: item{
-			":second": number(now.Unix()), ":now": number(now.UnixMilli()), ":zero": number(0), ":hash": text(m.Hash),
-		},
+		ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	var taken *types.ConditionalCheckFailedException
 	if !errors.As(err, &taken) {
 		return nil, outage(err)
 	}
-	r, err := decode[markRecord](taken.Item)
-	switch {
-	case err != nil:
-		return nil, err
-	case r.Hash != m.Hash:
-		return nil, ErrKeyReused
-	case r.Lease != 0:
-		return nil, refusal.New(refusal.Conflict, "in_progress", "An earlier attempt with this Idempotency-Key is still at work.")
-	default:
-		return r.Result, nil
-	}
-}
-
-// Finish stores the result of work done under a lease.
-func (db *DB) Finish(ctx context.Context, m *Mark, result []byte) error {
-	k := m.key()
-	i, err := encode(markRecord{PK: k.pk, SK: k.sk, Hash: m.Hash, Result: result, Expires: db.now().Add(MarkLife).Unix()})
-	if err != nil {
-		return err
-	}
-	if _, err := db.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &db.name, Item: i}); err != nil {
-		return fmt.Errorf("finish a lease: %w", outage(err))
-	}
-	return nil
+	was, err := decode[markRecord](taken.Item)
+	return &was, err
 }

@@ -87,7 +87,7 @@ func TestALeaseKeepsOthersOutForAMinute(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	lease := func(m *table.Mark) (string, error) {
-		result, err := s.Lease(t.Context(), m)
+		_, result, err := s.Lease(t.Context(), m)
 		return string(result), err
 	}
 	if _, err := lease(&key); err != nil {
@@ -122,23 +122,65 @@ func TestALeaseKeepsOthersOutForAMinute(t *testing.T) {
 func TestTheResultOfALeaseIsKeptForTwoDays(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	if _, err := s.Lease(t.Context(), &key); err != nil {
+	held, _, err := s.Lease(t.Context(), &key)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Finish(t.Context(), &key, []byte("done")); err != nil {
+	if err := s.Finish(t.Context(), held, []byte("done")); err != nil {
 		t.Fatal(err)
 	}
 	for _, wait := range []time.Duration{0, 61 * time.Second, 47 * time.Hour} {
 		s.advance(wait)
-		if result, err := s.Lease(t.Context(), &key); err != nil || string(result) != "done" {
+		if _, result, err := s.Lease(t.Context(), &key); err != nil || string(result) != "done" {
 			t.Errorf("after %v: %q, %v", wait, result, err)
 		}
 	}
-	if _, err := s.Lease(t.Context(), other(func(m *table.Mark) { m.Hash = "another" })); !errors.Is(err, table.ErrKeyReused) {
+	if _, _, err := s.Lease(t.Context(), other(func(m *table.Mark) { m.Hash = "another" })); !errors.Is(err, table.ErrKeyReused) {
 		t.Errorf("another request: %v", err)
 	}
 	s.advance(time.Hour)
-	if result, err := s.Lease(t.Context(), &key); err != nil || result != nil {
+	if _, result, err := s.Lease(t.Context(), &key); err != nil || result != nil {
 		t.Errorf("after two days: %q, %v; want the lease", result, err)
+	}
+}
+
+func TestALeaseThatWasTakenOverCannotBeFinished(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	slow, _, err := s.Lease(t.Context(), &key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.advance(61 * time.Second)
+	quick, _, err := s.Lease(t.Context(), &key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Finish(t.Context(), slow, []byte("stale")); codeOf(err) != "in_progress" {
+		t.Errorf("finished by the one that lost it: %v", err)
+	}
+	if err := s.Finish(t.Context(), quick, []byte("done")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.GiveBack(t.Context(), slow); codeOf(err) != "in_progress" {
+		t.Errorf("given back by the one that lost it: %v", err)
+	}
+	if _, result, err := s.Lease(t.Context(), &key); err != nil || string(result) != "done" {
+		t.Errorf("%q, %v", result, err)
+	}
+}
+
+func TestALeaseThatIsGivenBackIsFreeAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	held, _, err := s.Lease(t.Context(), &key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.GiveBack(t.Context(), held); err != nil {
+		t.Fatal(err)
+	}
+	if next, _, err := s.Lease(t.Context(), &key); err != nil || next == nil {
+		t.Errorf("taken again: %v", err)
 	}
 }

@@ -8,17 +8,18 @@ import (
 	"waybill/shared/stock"
 )
 
-// attempts bounds how often a fact is planned again because others took the
-// stock or the version it was planned on. Each time somebody else got on.
-const attempts = 25
-
 // Settle plans a fact and commits it until it is done, refused for good, or
 // out of time. A plan that failed for reasons which a second look may mend — a
 // location ran short, a row changed, a number was taken — is made again from
 // fresh reads; what the plan itself refuses is final. Of a failed commit,
 // *Replay and ErrKeyReused come first: the fact was there before.
 func (db *DB) Settle(ctx context.Context, plan func(context.Context) (*Tx, error)) error {
-	for range attempts {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, commitLimit)
+		defer cancel()
+	}
+	for try := 1; ; try++ {
 		tx, err := plan(ctx)
 		if err != nil {
 			return err
@@ -29,11 +30,11 @@ func (db *DB) Settle(ctx context.Context, plan func(context.Context) (*Tx, error
 		if final := verdict(err); final != nil {
 			return final
 		}
-		if ctx.Err() != nil {
-			break
+		// Somebody else got on. Losers that come back all at once would meet again.
+		if db.pause(ctx, backoff(try)) != nil {
+			return refusal.New(refusal.Conflict, "busy", "Others kept changing the same rows; try again.")
 		}
 	}
-	return refusal.New(refusal.Conflict, "busy", "Others kept changing the same rows; try again.")
 }
 
 // verdict returns what a failed commit means for the caller, or nil when a new plan may help.

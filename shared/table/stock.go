@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,6 +62,9 @@ func (tx *Tx) Reserve(p stock.Place, n int64) {
 	})
 }
 
+// mostOnHand is how many units a place holds at most: far from where counting ends.
+const mostOnHand = 1_000_000_000_000
+
 // Moved says that a stock item moved while a movement's value was computed.
 type Moved struct{ stock.Place }
 
@@ -77,6 +81,10 @@ func (tx *Tx) Move(c stock.Change, release int64, before *stock.Item) {
 		":free": number(c.OnHand + release), ":release": number(-release),
 	}
 	condition := ""
+	if c.OnHand > 0 {
+		condition = "(attribute_not_exists(pk) OR (on_hand <= :most AND stock_value <= :dearest))"
+		values[":most"], values[":dearest"] = number(mostOnHand-c.OnHand), number(math.MaxInt64-max(c.Value, 0))
+	}
 	if c.OnHand < 0 {
 		condition = "available >= :need AND on_hand >= :out AND reserved >= :back"
 		values[":need"], values[":out"], values[":back"] = number(-c.OnHand-release), number(-c.OnHand), number(release)
@@ -97,6 +105,9 @@ func (tx *Tx) Move(c stock.Change, release int64, before *stock.Item) {
 		func(was item) error {
 			if before != nil && attribute(was, "moves") != before.Moves {
 				return &Moved{c.Place}
+			}
+			if c.OnHand > 0 {
+				return refusal.Field("quantity", "amount_too_large", "%s at %s would come to more than can be counted.", c.SKU, c.Location)
 			}
 			return &stock.Shortage{SKU: c.SKU, Wanted: -c.OnHand - release, Available: attribute(was, "available")}
 		})

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"waybill/infra/dynamolocal"
 	"waybill/infra/fault"
@@ -278,7 +279,9 @@ func TestAPlanThatNeverSucceedsIsBusy(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	plans := 0
-	err := s.Settle(t.Context(), func(context.Context) (*table.Tx, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err := s.Settle(ctx, func(context.Context) (*table.Tx, error) {
 		plans++
 		tx := &table.Tx{}
 		tx.Reserve(at("MUG"), 1)

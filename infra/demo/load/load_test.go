@@ -131,9 +131,13 @@ func TestBrokenAPIEndsTheRun(t *testing.T) {
 func TestFirstErrorEndsWhatRunsTogether(t *testing.T) {
 	var done atomic.Int32
 	items := make([]int, 1000)
-	err := together(t.Context(), 4, items, func(context.Context, int) error {
-		if done.Add(1) == 10 {
+	err := together(t.Context(), 4, items, func(ctx context.Context, _ int) error {
+		n := done.Add(1)
+		if n == 10 {
 			return io.ErrUnexpectedEOF
+		}
+		if n > 10 {
+			<-ctx.Done() // who comes later waits for the end
 		}
 		return nil
 	})
