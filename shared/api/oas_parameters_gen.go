@@ -4519,7 +4519,7 @@ type ListOrdersParams struct {
 	Status OptOrderStatus `json:",omitempty,omitzero"`
 	// Only orders of this customer.
 	CustomerID OptID `json:",omitempty,omitzero"`
-	// Only orders of this salesperson.
+	// Only orders of this salesperson: responsible for it, or entered it.
 	Owner OptString `json:",omitempty,omitzero"`
 	// Only the order with this number.
 	Number OptString `json:",omitempty,omitzero"`

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -94,6 +95,11 @@ func (e Edge) begin(req middleware.Request, next middleware.Next) (middleware.Re
 		sum := sha256.New()
 		sum.Write([]byte(req.Raw.Method + " " + req.Raw.URL.RequestURI() + "\n"))
 		sum.Write(req.RawBody)
+		if req.Body == nil { // an operation without a body, of which the server reads none
+			if _, err := io.Copy(sum, req.Raw.Body); err != nil {
+				return middleware.Response{}, err
+			}
+		}
 		c.hash = hex.EncodeToString(sum.Sum(nil))
 	}
 	req.SetContext(context.WithValue(ctx, callKey{}, c))

@@ -51,6 +51,7 @@ type Order struct {
 	Status           Status
 	OnHold           bool
 	HoldReason       string
+	HeldBefore       string // the reason of a hold that one for approval took the place of
 	CustomerID       string
 	Owner, EnteredBy string // principal ids
 	Currency         string
@@ -130,7 +131,7 @@ func (o *Order) Cancel(reason string) error {
 	for i := range o.Lines {
 		o.Lines[i].Allocations, o.Lines[i].Backordered = nil, 0
 	}
-	o.CancelReason, o.OnHold, o.HoldReason = reason, false, ""
+	o.CancelReason, o.OnHold, o.HoldReason, o.HeldBefore = reason, false, "", ""
 	return nil
 }
 
@@ -163,8 +164,24 @@ func (o *Order) Release() error {
 	if !o.OnHold {
 		return refusal.New(refusal.Conflict, "not_on_hold", "Order %s is not on hold.", o.Number)
 	}
-	o.OnHold, o.HoldReason = false, ""
+	o.OnHold, o.HoldReason, o.HeldBefore = false, "", ""
 	return nil
+}
+
+// AwaitApproval holds an order until its discount is approved. Approval
+// outranks every other hold, for releasing those takes no approval.
+func (o *Order) AwaitApproval() {
+	if o.OnHold && o.HoldReason != HoldApproval {
+		o.HeldBefore = o.HoldReason
+	}
+	o.OnHold, o.HoldReason = true, HoldApproval
+}
+
+// WaiveApproval ends a draft's waiting for approval; a hold that was there before stands again.
+func (o *Order) WaiveApproval() {
+	if o.Status == Draft && o.HoldReason == HoldApproval {
+		o.OnHold, o.HoldReason, o.HeldBefore = o.HeldBefore != "", o.HeldBefore, ""
+	}
 }
 
 // Yield gives back n reserved units of a SKU at a location to an adjustment:

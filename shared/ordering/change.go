@@ -55,8 +55,13 @@ func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order
 				return "", nil, err
 			}
 		}
-		if in.Wishes != nil || in.Discount != nil {
-			reconsider(o, c.Settings.DiscountLimit(by.Principal))
+		// What was approved was this discount for this customer on these terms.
+		if in.Wishes != nil || in.Discount != nil || in.CustomerID != nil || in.Terms != nil {
+			if o.Exceeds(c.Settings.DiscountLimit(by.Principal)) {
+				o.AwaitApproval()
+			} else {
+				o.WaiveApproval()
+			}
 		}
 		return "", changes(was, *o, in), nil
 	})
@@ -124,21 +129,19 @@ func keepShipped(o order.Order, next []order.Line) error {
 	return nil
 }
 
-// reconsider holds an order for approval, or lets a draft go that no longer
-// needs one. Approval outranks every other hold, for releasing those takes no approval.
-func reconsider(o *order.Order, limit int64) {
-	above := o.Exceeds(limit)
-	switch {
-	case above:
-		o.OnHold, o.HoldReason = true, order.HoldApproval
-	case !above && o.Status == order.Draft && o.HoldReason == order.HoldApproval:
-		o.OnHold, o.HoldReason = false, ""
-	}
-}
-
 // changes says what an edit changed, for the timeline.
 func changes(was, next order.Order, in Edit) map[string]any {
-	data := map[string]any{}
+	var fields []any
+	for name, given := range map[string]bool{
+		"lines": in.Wishes != nil, "discount": in.Discount != nil, "customer_id": in.CustomerID != nil, "terms": in.Terms != nil,
+		"reference": in.Reference != nil, "note": in.Note != nil, "billing_address": in.Billing != nil,
+		"shipping_address": in.Shipping != nil, "attributes": in.Attributes != nil,
+	} {
+		if given {
+			fields = append(fields, name)
+		}
+	}
+	data := map[string]any{"changed": fields}
 	if in.Wishes != nil {
 		quantity := map[string]int64{}
 		for _, l := range was.Lines {

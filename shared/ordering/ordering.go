@@ -180,6 +180,9 @@ func (d *Desk) event(t event.Type, o order.Order, by By, now time.Time, data map
 		data = map[string]any{}
 	}
 	data["number"], data["status"], data["total"], data["currency"] = o.Number, string(o.Status), o.Totals.Total, o.Currency
+	if o.OnHold {
+		data["hold_reason"] = o.HoldReason
+	}
 	return event.Event{
 		ID: d.IDs.IDAt(now), Subject: event.Subject{Kind: event.Order, ID: o.ID}, Seq: o.Version,
 		Type: t, At: now, Actor: by.Principal.ID, Data: data,

@@ -313,6 +313,51 @@ func TestAnotherHoldIsNoWayAroundApproval(t *testing.T) {
 	}
 }
 
+func TestOfWhatIsNotSoldAnyMoreNoneIsAdded(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.stocked("MUG", 10)
+	o := s.place(sales, s.order(wish("MUG", 3)))
+	s.changeProduct("MUG", func(p *product.Product) { p.Active = false })
+	_, err := s.Edit(t.Context(), sales, o.ID, ordering.Edit{Wishes: []order.Wish{wish("MUG", 4)}})
+	wantCode(t, err, "rejected")
+	s.edit(sales, o.ID, ordering.Edit{Wishes: []order.Wish{wish("MUG", 2)}})
+	if got := s.wantOrder(o.ID, 2, "confirmed"); got.Lines[0].Reserved() != 2 {
+		t.Errorf("%+v", got.Lines[0])
+	}
+}
+
+func TestAHoldOutlivesAnApprovalThatIsNoLongerNeeded(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.stocked("MUG", 10)
+	in := s.order(wish("MUG", 1))
+	in.Confirm = false
+	o := s.place(sales, in)
+	if _, err := s.Hold(t.Context(), manager, o.ID, "fraud check"); err != nil {
+		t.Fatal(err)
+	}
+	more, none := off(5000), order.Discount{}
+	s.edit(sales, o.ID, ordering.Edit{Discount: &more})
+	s.wantOrder(o.ID, 3, "draft/approval")
+	s.edit(sales, o.ID, ordering.Edit{Discount: &none})
+	s.wantOrder(o.ID, 4, "draft/fraud check")
+}
+
+func TestAnApprovalIsForOneCustomer(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.stocked("MUG", 10)
+	in := s.order(wish("MUG", 1))
+	in.Discount = off(9000)
+	o := s.place(sales, in)
+	if _, err := s.Release(t.Context(), manager, o.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.edit(sales, o.ID, ordering.Edit{CustomerID: &o.CustomerID})
+	s.wantOrder(o.ID, 3, "confirmed/approval")
+}
+
 func TestAnEditKeepsPriceAndTaxOfItsLines(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -321,7 +366,7 @@ func TestAnEditKeepsPriceAndTaxOfItsLines(t *testing.T) {
 	o := s.place(sales, s.order(wish("MUG", 2)))
 	for _, sku := range []string{"MUG", "CUP"} {
 		s.changeProduct(sku, func(p *product.Product) {
-			p.Prices, p.TaxClass, p.Name, p.Active = map[string]int64{"USD": 5000}, "", "Renamed", p.SKU == "CUP"
+			p.Prices, p.TaxClass, p.Name = map[string]int64{"USD": 5000}, "", "Renamed"
 		})
 	}
 	s.edit(sales, o.ID, ordering.Edit{Wishes: []order.Wish{wish("MUG", 3), wish("CUP", 1)}})

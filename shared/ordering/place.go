@@ -58,7 +58,7 @@ func (d *Desk) Place(ctx context.Context, by By, in New) (order.Order, error) {
 		happened := event.OrderCreated
 		switch {
 		case o.Exceeds(c.Settings.DiscountLimit(by.Principal)):
-			err = o.Hold(order.HoldApproval)
+			o.AwaitApproval()
 		case in.Confirm:
 			happened = event.OrderConfirmed
 			if err = allocate(&o, c); err == nil {
@@ -145,8 +145,12 @@ func lines(o order.Order, wishes []order.Wish, c table.Catalog) ([]order.Line, [
 	for i, w := range wishes {
 		field := fmt.Sprintf("lines[%d]", i)
 		l, ok := had[w.SKU]
+		product, known := c.Products[w.SKU]
+		if ok && w.Quantity > l.Quantity && !product.Active {
+			wrong = append(wrong, refusal.Item{Field: field + ".sku", SKU: w.SKU, Code: "inactive", Detail: "The product is not sold any more."})
+			continue
+		}
 		if !ok {
-			product, known := c.Products[w.SKU]
 			fresh, code, detail := newLine(product, known, w, o.Currency, c.Settings)
 			if code != "" {
 				wrong = append(wrong, refusal.Item{Field: field + ".sku", SKU: w.SKU, Code: code, Detail: detail})

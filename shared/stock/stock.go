@@ -4,6 +4,7 @@ package stock
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"waybill/shared/money"
@@ -94,7 +95,7 @@ func (m Movement) Check() error {
 	if m.Quantity == 0 || (m.Quantity < 0 && m.Kind != Adjust) {
 		return refusal.Field("quantity", "invalid", "A quantity must be positive; only an adjustment may be negative, and none may be 0.")
 	}
-	if m.Kind == Adjust && m.Reason == "" {
+	if m.Kind == Adjust && strings.TrimSpace(m.Reason) == "" {
 		return refusal.Field("reason", "required", "An adjustment needs a reason.")
 	}
 	if m.Kind == Transfer && (m.ToLocation == "" || m.ToLocation == m.Location) {

@@ -25,6 +25,7 @@ type orderRecord struct {
 	Status       order.Status      `dynamodbav:"status"`
 	OnHold       bool              `dynamodbav:"on_hold,omitempty"`
 	HoldReason   string            `dynamodbav:"hold_reason,omitempty"`
+	HeldBefore   string            `dynamodbav:"held_before,omitempty"`
 	CustomerID   string            `dynamodbav:"customer_id"`
 	Owner        string            `dynamodbav:"owner,omitempty"`
 	EnteredBy    string            `dynamodbav:"entered_by"`
@@ -267,7 +268,7 @@ func recordOfOrder(o order.Order) orderRecord {
 		Recent:     sharded(ordersList, o.ID),
 		ByStatus:   sharded(ordersByStatus(o.Status), o.ID),
 		ByCustomer: ordersByCustomer(o.CustomerID),
-		Number:     o.Number, Version: o.Version, Status: o.Status, OnHold: o.OnHold, HoldReason: o.HoldReason,
+		Number:     o.Number, Version: o.Version, Status: o.Status, OnHold: o.OnHold, HoldReason: o.HoldReason, HeldBefore: o.HeldBefore,
 		CustomerID: o.CustomerID, Owner: o.Owner, EnteredBy: o.EnteredBy,
 		Currency: o.Currency, TaxInclusive: o.TaxInclusive, Discount: recordOfDiscount(o.Discount),
 		Subtotal: o.Totals.Subtotal, DiscountSum: o.Totals.Discount, OrderPart: o.Totals.OrderDiscount,
@@ -303,7 +304,7 @@ func orderOf(i item) (order.Order, error) {
 		return order.Order{}, err
 	}
 	o := order.Order{
-		ID: r.At, Number: r.Number, Version: r.Version, Status: r.Status, OnHold: r.OnHold, HoldReason: r.HoldReason,
+		ID: r.At, Number: r.Number, Version: r.Version, Status: r.Status, OnHold: r.OnHold, HoldReason: r.HoldReason, HeldBefore: r.HeldBefore,
 		CustomerID: r.CustomerID, Owner: r.Owner, EnteredBy: r.EnteredBy,
 		Currency: r.Currency, TaxInclusive: r.TaxInclusive, Discount: r.Discount.discount(),
 		Totals: order.Totals{

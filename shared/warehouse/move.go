@@ -50,6 +50,9 @@ func (f *Floor) Move(ctx context.Context, by By, m stock.Movement, release bool)
 	if err := m.Check(); err != nil {
 		return m, err
 	}
+	if release && m.Kind != stock.Adjust {
+		return m, refusal.Field("release", "invalid", "Orders give way to an adjustment only.")
+	}
 	var done stock.Movement
 	err := f.DB.Settle(ctx, func(ctx context.Context) (tx *table.Tx, err error) {
 		done, tx, err = f.plan(ctx, by, m, release)

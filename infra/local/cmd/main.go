@@ -45,6 +45,12 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer system.Stop()
+	if file, ok := cfg.Log.(*os.File); ok && file != os.Stderr {
+		// Each run that starts begins its log anew, so that it doesn't grow for ever.
+		if err := file.Truncate(0); err != nil {
+			return fmt.Errorf("empty the log: %w", err)
+		}
+	}
 	greet(out, system)
 	return system.Wait(ctx)
 }
@@ -73,8 +79,7 @@ func configure() (local.Config, error) {
 		if err := os.MkdirAll(state, 0o755); err != nil {
 			return local.Config{}, fmt.Errorf("make %s: %w", state, err)
 		}
-		// Each run starts it anew, so that it doesn't grow for ever.
-		file, err := os.OpenFile(filepath.Join(state, "run.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
+		file, err := os.OpenFile(filepath.Join(state, "run.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 		if err != nil {
 			return local.Config{}, fmt.Errorf("open the log: %w", err)
 		}
