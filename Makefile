@@ -50,7 +50,7 @@ run: $(DYNAMODB) ## The whole system on this machine (PORT=3000, FRESH=1 starts 
 .PHONY: test
 test: $(DYNAMODB) ## Every test, with the race detector (PKG=./shared/order TESTFLAGS=-v)
 	$(call need,go,Install Go 1.26 or newer.)
-	go run -race ./infra/dynamolocal/with -- $(TEST) -timeout 9m $(TESTFLAGS) $(PKG)
+	go run -race ./infra/dynamolocal/with -- $(TEST) -timeout 15m $(TESTFLAGS) $(PKG)
 
 .PHONY: demo
 demo: ## Four years of a real shop's orders into the system running on PORT

@@ -159,6 +159,13 @@ func TestForeignOrdersDoNotExist(t *testing.T) {
 		path := strings.Replace(op.path, "{id}", entered, 1)
 		sam.do(op.method, path, body, "If-Match", "*").refused(t, 404, "not_found")
 	}
+	for path, body := range map[string]obj{
+		"/v1/customers/" + owned:      {"owner": "sam"},
+		"/v1/customers/" + s.customer: {"owner": "sam"},
+	} {
+		sam.patch(path, "*", body).refused(t, 403, "forbidden")
+	}
+	sam.post("/v1/customers", obj{"name": "Another's", "owner": "sally"}).refused(t, 403, "forbidden")
 	if o := s.manager.get("/v1/orders/"+entered).want(t, 200); num(t, o["version"]) != 1 || o["on_hold"] == true {
 		t.Errorf("a foreign order was changed: %v", o)
 	}
