@@ -47,10 +47,13 @@ run: $(DYNAMODB) ## The whole system on this machine (PORT=3000, FRESH=1 starts 
 	@$(BUILD) -o .local/bin/waybill ./infra/local/cmd
 	@PORT=$(PORT) FRESH=$(FRESH) exec .local/bin/waybill
 
+# One package after the other: they share one DynamoDB Local, which does one
+# thing at a time, and the tests of a package run beside each other anyway.
 .PHONY: test
 test: $(DYNAMODB) ## Every test, with the race detector (PKG=./shared/order TESTFLAGS=-v)
 	$(call need,go,Install Go 1.26 or newer.)
-	go run -race ./infra/dynamolocal/with -- $(TEST) -timeout 15m $(TESTFLAGS) $(PKG)
+	@go build -race $(PKG)
+	go run -race ./infra/dynamolocal/with -- $(TEST) -p 1 -timeout 15m $(TESTFLAGS) $(PKG)
 
 .PHONY: demo
 demo: ## Four years of a real shop's orders into the system running on PORT

@@ -19,7 +19,7 @@ const (
 	maxActions  = 100
 	maxBytes    = 4 << 20
 	maxItem     = 400 << 10
-	commitLimit = 20 * time.Second // for a context without a deadline
+	commitLimit = time.Minute // for a context without a deadline
 )
 
 // A Tx is one business fact: parts that each know their condition and the
