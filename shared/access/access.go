@@ -27,7 +27,7 @@ const (
 	CustomersRead  Permission = "customers.read"
 	CustomersAdd   Permission = "customers.add"
 	CustomersWrite Permission = "customers.write"
-	CustomersEdit  Permission = "customers.edit"   // (fields) everything of a customer but the credit limit
+	CustomersEdit  Permission = "customers.edit"   // (fields) everything of a customer but the two below
 	CustomersLimit Permission = "customers.credit" // (fields) the credit limit
 	CustomersOwner Permission = "customers.assign" // (fields) whose customer it is: its owner sees all its orders
 	LocationsRead  Permission = "locations.read"

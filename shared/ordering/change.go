@@ -132,13 +132,16 @@ func keepShipped(o order.Order, next []order.Line) error {
 // changes says what an edit changed, for the timeline.
 func changes(was, next order.Order, in Edit) map[string]any {
 	var fields []any
-	for name, given := range map[string]bool{
-		"lines": in.Wishes != nil, "discount": in.Discount != nil, "customer_id": in.CustomerID != nil, "terms": in.Terms != nil,
-		"reference": in.Reference != nil, "note": in.Note != nil, "billing_address": in.Billing != nil,
-		"shipping_address": in.Shipping != nil, "attributes": in.Attributes != nil,
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{
+		{"lines", in.Wishes != nil}, {"discount", in.Discount != nil}, {"customer_id", in.CustomerID != nil}, {"terms", in.Terms != nil},
+		{"reference", in.Reference != nil}, {"note", in.Note != nil}, {"billing_address", in.Billing != nil},
+		{"shipping_address", in.Shipping != nil}, {"attributes", in.Attributes != nil},
 	} {
-		if given {
-			fields = append(fields, name)
+		if f.given {
+			fields = append(fields, f.name)
 		}
 	}
 	data := map[string]any{"changed": fields}
