@@ -9,7 +9,6 @@ import (
 	"waybill/shared/api"
 	"waybill/shared/customer"
 	"waybill/shared/gateway"
-	"waybill/shared/ident"
 	"waybill/shared/masterdata"
 	"waybill/shared/table"
 )
@@ -24,7 +23,7 @@ var _ api.CustomersHandler = (*Customers)(nil)
 
 // New returns the function's handler.
 func New(edge gateway.Edge) (http.Handler, error) {
-	c := &Customers{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: ident.New()}}
+	c := &Customers{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
 	return edge.Handler(struct {
 		*Customers

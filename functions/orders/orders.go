@@ -8,7 +8,6 @@ import (
 
 	"waybill/shared/api"
 	"waybill/shared/gateway"
-	"waybill/shared/ident"
 	"waybill/shared/order"
 	"waybill/shared/ordering"
 	"waybill/shared/table"
@@ -24,8 +23,7 @@ var _ api.OrdersHandler = (*Orders)(nil)
 
 // New returns the function's handler.
 func New(edge gateway.Edge) (http.Handler, error) {
-	ids := ident.New()
-	o := &Orders{edge: edge, desk: &ordering.Desk{DB: edge.Records, IDs: ids}}
+	o := &Orders{edge: edge, desk: &ordering.Desk{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
 	return edge.Handler(struct {
 		*Orders

@@ -8,7 +8,6 @@ import (
 	"waybill/shared/access"
 	"waybill/shared/api"
 	"waybill/shared/gateway"
-	"waybill/shared/ident"
 	"waybill/shared/masterdata"
 	"waybill/shared/product"
 	"waybill/shared/table"
@@ -24,7 +23,7 @@ var _ api.ProductsHandler = (*Products)(nil)
 
 // New returns the function's handler.
 func New(edge gateway.Edge) (http.Handler, error) {
-	p := &Products{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: ident.New()}}
+	p := &Products{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
 	return edge.Handler(struct {
 		*Products

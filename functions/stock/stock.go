@@ -10,7 +10,6 @@ import (
 	"waybill/shared/access"
 	"waybill/shared/api"
 	"waybill/shared/gateway"
-	"waybill/shared/ident"
 	"waybill/shared/masterdata"
 	"waybill/shared/stock"
 	"waybill/shared/table"
@@ -29,7 +28,7 @@ var _ api.StockHandler = (*Stock)(nil)
 
 // New returns the function's handler.
 func New(edge gateway.Edge) (http.Handler, error) {
-	ids := ident.New()
+	ids := edge.IDs()
 	s := &Stock{
 		edge: edge, db: edge.Records,
 		floor:  &warehouse.Floor{DB: edge.Records, IDs: ids, Pause: pause},

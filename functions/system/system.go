@@ -14,7 +14,6 @@ import (
 	"waybill/shared/company"
 	"waybill/shared/event"
 	"waybill/shared/gateway"
-	"waybill/shared/ident"
 	"waybill/shared/masterdata"
 	"waybill/shared/table"
 )
@@ -29,7 +28,7 @@ var _ api.SystemHandler = (*System)(nil)
 
 // New returns the function's handler.
 func New(edge gateway.Edge) (http.Handler, error) {
-	s := &System{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: ident.New()}}
+	s := &System{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
 	return edge.Handler(struct {
 		*System

@@ -39,11 +39,17 @@ func start(t testing.TB) system {
 // startOn runs another system, such as one with faults, on a table that is there.
 func startOn(t testing.TB, client *dynamodb.Client, table string) system {
 	t.Helper()
+	return startAt(t, client, table, nil)
+}
+
+// startAt is startOn with a clock of its own.
+func startAt(t testing.TB, client *dynamodb.Client, table string, now func() time.Time) system {
+	t.Helper()
 	path, err := template.Find(".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := local.Start(t.Context(), local.Config{Template: path, Client: client, Table: table, Log: io.Discard, Patience: 2 * time.Minute})
+	s, err := local.Start(t.Context(), local.Config{Template: path, Client: client, Table: table, Log: io.Discard, Now: now, Patience: 2 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,9 +33,9 @@ import (
 	"waybill/shared/warehouse"
 )
 
-// Sequential runs are 50 lives of about 100 operations each, unless flags say otherwise.
+// Sequential runs are 85 lives of about 120 operations each, unless flags say otherwise.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"rapid.checks": "50", "rapid.steps": "100"} {
+	for name, value := range map[string]string{"rapid.checks": "85", "rapid.steps": "100"} {
 		if err := flag.Set(name, value); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -394,7 +394,7 @@ func (s *sequence) compare(r *rapid.T) {
 // balance is what the operations that succeeded make it.
 func TestBalancesAddUpAtEveryPause(t *testing.T) {
 	t.Parallel()
-	const workers, pauses, perPause = 8, 10, 63
+	const workers, pauses, perPause = 8, 20, 63
 	seed := *seedFlag
 	if seed == 0 {
 		seed = rand.Uint64()

@@ -16,6 +16,7 @@ import (
 
 	"waybill/shared/access"
 	"waybill/shared/api"
+	"waybill/shared/ident"
 	"waybill/shared/refusal"
 	"waybill/shared/table"
 )
@@ -35,6 +36,9 @@ type Edge struct {
 
 	Patience time.Duration // how long an operation may work; 0 is requestTime
 }
+
+// IDs is where the function's ids and moments come from.
+func (e Edge) IDs() ident.Source { return ident.At(e.Now) }
 
 // Handler serves the contract: every operation that h has, behind
 // authentication, the permission that the contract names, problem documents,

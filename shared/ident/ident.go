@@ -18,8 +18,11 @@ type Source struct {
 }
 
 // New returns a source that reads the system's clock and randomness.
-func New() Source {
-	return Source{Now: func() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }, Random: rand.Reader}
+func New() Source { return At(time.Now) }
+
+// At returns a source that reads this clock, in UTC and whole milliseconds, and the system's randomness.
+func At(clock func() time.Time) Source {
+	return Source{Now: func() time.Time { return clock().UTC().Truncate(time.Millisecond) }, Random: rand.Reader}
 }
 
 // ID returns a new ULID of this moment.

@@ -34,10 +34,8 @@ func (tx *Tx) Event(e event.Event) {
 
 // Denied writes down that somebody was denied something: a fact by itself, without a transaction.
 func (db *DB) Denied(ctx context.Context, actor, operation, reason string) error {
-	id := ident.New()
-	id.Now = db.now
 	i, err := encode(recordOfEvent(event.Event{
-		ID: id.ID(), Subject: event.Subject{Kind: event.Access, ID: operation}, Type: event.AccessDenied, Actor: actor,
+		ID: ident.At(db.now).ID(), Subject: event.Subject{Kind: event.Access, ID: operation}, Type: event.AccessDenied, Actor: actor,
 		Data: map[string]any{"reason": reason},
 	}))
 	if err != nil {
