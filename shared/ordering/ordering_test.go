@@ -787,3 +787,28 @@ func TestANumberTwiceInOneImportIsOneOrder(t *testing.T) {
 	s.wantOrders(1)
 	s.wantReserved("MUG", 2, 0)
 }
+
+func TestOfManyCancelsOfTheOnlyOrderOneReleases(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.stocked("MUG", 3)
+	o := s.place(sales, s.order(wish("MUG", 3)))
+	errs := make([]error, 20)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() { _, errs[i] = s.Cancel(t.Context(), sales, o.ID, "") })
+	}
+	wg.Wait()
+	done := 0
+	for _, err := range errs {
+		if err == nil {
+			done++
+		} else if !refusal.Is(err, "wrong_status") {
+			t.Error(err)
+		}
+	}
+	if done != 1 {
+		t.Errorf("%d cancels succeeded", done)
+	}
+	s.wantReserved("MUG", 0, 0)
+}

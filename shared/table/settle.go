@@ -43,7 +43,7 @@ func verdict(err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	mendable := true
+	stale, mendable := false, true
 	for _, e := range refused.Errs {
 		var replay *Replay
 		if errors.As(e, &replay) || errors.Is(e, ErrKeyReused) {
@@ -52,9 +52,11 @@ func verdict(err error) error {
 		var short *stock.Shortage
 		var taken *NumberTaken
 		var moved *Moved
-		mendable = mendable && (errors.As(e, &short) || errors.As(e, &taken) || errors.As(e, &moved) || refusal.Is(e, "stale"))
+		// What was planned from a row that changed meanwhile says nothing by its other failures.
+		stale = stale || errors.As(e, &moved) || refusal.Is(e, "stale")
+		mendable = mendable && (errors.As(e, &short) || errors.As(e, &taken))
 	}
-	if mendable {
+	if stale || mendable {
 		return nil
 	}
 	return err

@@ -287,7 +287,8 @@ func TestAPlanThatNeverSucceedsIsBusy(t *testing.T) {
 		tx.Reserve(at("MUG"), 1)
 		return tx, nil
 	})
-	if codeOf(err) != "busy" || plans < 2 {
+	// The time may also run out in the middle of a call, whose outcome is unknown then.
+	if code := codeOf(err); (code != "busy" && code != "unavailable") || plans < 2 {
 		t.Errorf("after %d plans: %v", plans, err)
 	}
 }
