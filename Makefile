@@ -14,7 +14,7 @@ FRESH ?=
 TESTFLAGS  ?=
 BENCHFLAGS ?=
 
-FUNCTIONS := orders products customers stock system
+FUNCTIONS := orders products customers stock shipments system stockwatch audit
 LOCAL     := $(CURDIR)/.local
 GOARCH    := $(shell go env GOARCH 2>/dev/null)
 HOSTARCH  := $(if $(filter arm64,$(GOARCH)),arm64,x86_64)
@@ -31,6 +31,7 @@ TEST    := go test -race -shuffle=on
 
 DYNAMODB := .local/dynamodb/.ready
 PYTHON   := .local/venv/.ready
+PAPER    := .local/venv-paper/.ready
 GOLANGCI := .local/bin/golangci-lint
 
 need = @command -v $(1) >/dev/null || { echo "$(2)" >&2; exit 1; }
@@ -50,7 +51,7 @@ run: $(DYNAMODB) ## The whole system on this machine (PORT=3000, FRESH=1 starts 
 # One package after the other: they share one DynamoDB Local, which does one
 # thing at a time, and the tests of a package run beside each other anyway.
 .PHONY: test
-test: $(DYNAMODB) ## Every test, with the race detector (PKG=./shared/order TESTFLAGS=-v)
+test: $(DYNAMODB) $(PAPER) ## Every test, with the race detector (PKG=./shared/order TESTFLAGS=-v)
 	$(call need,go,Install Go 1.26 or newer.)
 	@go build -race $(PKG)
 	go run -race ./infra/dynamolocal/with -- $(TEST) -p 1 -timeout 15m $(TESTFLAGS) $(PKG)
@@ -72,7 +73,7 @@ build: ## The functions for Lambda, in .build/ (ARCHITECTURE=arm64 or x86_64)
 
 .PHONY: clean
 clean: ## Remove what was built and fetched; the data of make run stays
-	rm -rf .build .aws-sam .local/bin .local/venv .local/dynamodb
+	rm -rf .build .aws-sam .local/bin .local/venv .local/venv-paper .local/font .local/dynamodb
 
 ##### What CI checks
 
@@ -161,6 +162,25 @@ $(PYTHON): infra/tools/requirements.txt
 	@rm -rf .local/venv && python3 -m venv .local/venv
 	@.local/venv/bin/pip install -q --disable-pip-version-check -r infra/tools/requirements.txt
 	@touch $@
+
+$(PAPER): shared/paper/requirements.txt
+	$(call need,python3,Install Python 3.11 or newer: the tests read PDFs with it.)
+	@echo "Fetching the tools for paper (once) …"
+	@rm -rf .local/venv-paper && python3 -m venv .local/venv-paper
+	@.local/venv-paper/bin/pip install -q --disable-pip-version-check -r shared/paper/requirements.txt
+	@touch $@
+
+.PHONY: paper-tools
+paper-tools: $(PAPER) ## What the tests of shared/paper read PDFs with
+
+.PHONY: paper-font
+paper-font: $(PAPER) ## The font of delivery notes and pick lists, cut down anew
+	$(call need,npm,Install Node 20 or newer: npm fetches the whole fonts.)
+	@rm -rf .local/font && mkdir -p .local/font/noto .local/font/source
+	@cd .local/font && npm pack --silent @expo-google-fonts/noto-sans-sc@0.4.3 @expo-google-fonts/source-sans-3@0.4.1 >/dev/null
+	@cd .local/font && tar -xzf *-noto-sans-sc-*.tgz -C noto package/400Regular && tar -xzf *-source-sans-3-*.tgz -C source package/400Regular
+	@.local/venv-paper/bin/python shared/paper/font/subset .local/font/noto/package/400Regular/*.ttf \
+	  .local/font/source/package/400Regular/*.ttf shared/paper/font/NotoSansSC-Regular.ttf
 
 $(GOLANGCI): infra/tools/golangci/go.mod infra/tools/golangci/go.sum
 	$(call need,go,Install Go 1.26 or newer.)
