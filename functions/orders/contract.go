@@ -91,8 +91,8 @@ func shown(o order.Order, p access.Principal) api.Order {
 		CustomerID: api.ID(o.CustomerID), Owner: o.Owner, EnteredBy: o.EnteredBy,
 		Subtotal: gateway.Money(o.Totals.Subtotal, money), Discount: gateway.Money(o.Totals.Discount, money),
 		OrderDiscount: gateway.Money(o.Totals.OrderDiscount, money), Tax: gateway.Money(o.Totals.Tax, money),
-		Total: gateway.Money(o.Totals.Total, money), Paid: gateway.Money(0, money), Refunded: gateway.Money(0, money),
-		Balance:   gateway.Money(o.Totals.Total, money),
+		Total: gateway.Money(o.Totals.Total, money), Paid: gateway.Money(o.Paid, money), Refunded: gateway.Money(0, money),
+		Balance:   gateway.Money(o.Totals.Total-o.Paid, money),
 		Reference: gateway.Text(o.Reference), Note: gateway.Text(o.Note),
 		BillingAddress: gateway.Address(o.Billing), ShippingAddress: gateway.Address(o.Shipping),
 		CancelReason: gateway.Text(o.CancelReason), CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
@@ -116,7 +116,7 @@ func shown(o order.Order, p access.Principal) api.Order {
 			UnitPrice: gateway.Money(l.UnitPrice, money), Discount: gateway.Money(l.Discount, money),
 			DiscountBp: gateway.Money(l.Own.Rate, money && l.Own.ByRate), Tax: gateway.Money(l.Tax, money),
 			TaxRatePpm: gateway.Money(l.TaxRate, money), Total: gateway.Money(l.Total, money),
-			Reserved: l.Reserved(), Backordered: l.Backordered, Shipped: l.Shipped, Returned: l.Returned,
+			Reserved: l.Reserved(), Backordered: l.Backordered, Shipped: l.Shipped, Cancelled: l.Cancelled, Returned: l.Returned,
 		}
 		for _, a := range l.Allocations {
 			v.Lines[i].Allocations = append(v.Lines[i].Allocations, api.LineAllocationsItem{Location: api.LocationCode(a.Location), Quantity: a.Quantity})

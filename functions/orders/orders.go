@@ -88,9 +88,13 @@ func (h *Orders) ConfirmOrder(ctx context.Context, params api.ConfirmOrderParams
 }
 
 // CancelOrder implements cancelOrder.
-func (h *Orders) CancelOrder(ctx context.Context, req api.OptReason, params api.CancelOrderParams) (*api.OrderHeaders, error) {
+func (h *Orders) CancelOrder(ctx context.Context, req api.OptCancellation, params api.CancelOrderParams) (*api.OrderHeaders, error) {
 	return h.act(ctx, params.IdempotencyKey, params.IfMatch, false, func(by ordering.By) (order.Order, error) {
-		return h.desk.Cancel(ctx, by, string(params.ID), req.Value.Reason.Or(""))
+		cancel := h.desk.Cancel
+		if req.Value.Backordered.Or(false) {
+			cancel = h.desk.CancelBackorders
+		}
+		return cancel(ctx, by, string(params.ID), req.Value.Reason.Or(""))
 	})
 }
 

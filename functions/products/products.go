@@ -36,7 +36,7 @@ func (h *Products) CreateProduct(ctx context.Context, req *api.NewProduct, param
 	p := product.Product{
 		SKU: string(req.Sku), Name: req.Name, Names: req.Names.Or(nil), Unit: req.Unit.Or("pcs"), Category: req.Category.Or(""),
 		Prices: req.Prices.Or(nil), TaxClass: req.TaxClass.Or(""), Backorder: req.Backorder.Or(false),
-		Active: req.Active.Or(true), Attributes: req.Attributes.Or(nil),
+		Active: req.Active.Or(true), Attributes: req.Attributes.Or(nil), Bins: req.Bins.Or(nil),
 	}
 	if n, ok := req.ReorderPoint.Get(); ok {
 		p.ReorderPoint = &n
@@ -107,6 +107,7 @@ func edit(p *product.Product, req *api.ProductEdit) {
 	p.Attributes = req.Attributes.Or(p.Attributes)
 	p.Backorder = req.Backorder.Or(p.Backorder)
 	p.Active = req.Active.Or(p.Active)
+	p.Bins = req.Bins.Or(p.Bins)
 	if req.Category.Set {
 		p.Category = req.Category.Value // empty when null
 	}
@@ -127,6 +128,9 @@ func shown(p product.Product, by access.Principal) api.Product {
 		Sku: api.SKU(p.SKU), Name: p.Name, Unit: p.Unit, Category: gateway.Text(p.Category),
 		TaxClass: gateway.Text(p.TaxClass), Backorder: p.Backorder, Active: p.Active,
 		Attributes: gateway.Attributes(p.Attributes), Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
+	}
+	if p.Bins != nil {
+		v.Bins = api.NewOptProductBins(p.Bins)
 	}
 	if p.Names != nil {
 		v.Names = api.NewOptNames(p.Names)

@@ -1,4 +1,5 @@
-// Package stock is the HTTP edge of stock: levels, movements, locations and the proof.
+// Package stock is the HTTP edge of stock: levels, movements, transfers,
+// stocktakes, locations and the proof.
 package stock
 
 import (
@@ -119,28 +120,32 @@ func (h *Stock) ListStock(ctx context.Context, params api.ListStockParams) (*api
 	return &api.StockList{Items: levels, NextCursor: gateway.Next(l.Next)}, err
 }
 
-// levels reads the stock of some SKUs at every location, or at one.
+// levels reads the stock of some SKUs at every location, or at one. What is in
+// transit is at none of them.
 func (h *Stock) levels(ctx context.Context, skus []string, only string) ([]api.Stock, error) {
 	locations, err := h.db.Locations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var places []stock.Place
+	var places, transit []stock.Place
 	for _, sku := range skus {
 		for _, code := range locations.Codes() {
 			if only == "" || only == code {
 				places = append(places, stock.Place{SKU: sku, Location: code})
 			}
 		}
+		transit = append(transit, stock.Place{SKU: sku, Location: stock.InTransit})
 	}
-	items, err := h.db.Stock(ctx, places)
+	items, err := h.db.Stock(ctx, append(transit, places...))
 	if err != nil {
 		return nil, err
 	}
 	costs := gateway.Principal(ctx).May(access.CostsRead)
 	out := make([]api.Stock, 0, len(skus))
 	for _, sku := range skus {
-		v := api.Stock{Sku: api.SKU(sku), Locations: []api.StockLocationsItem{}}
+		v := api.Stock{
+			Sku: api.SKU(sku), InTransit: items[stock.Place{SKU: sku, Location: stock.InTransit}].OnHand, Locations: []api.StockLocationsItem{},
+		}
 		for _, p := range places {
 			i := items[p]
 			if p.SKU != sku || (i.Version == 0 && only == "") {

@@ -15,6 +15,8 @@ import (
 	"waybill/shared/event"
 	"waybill/shared/gateway"
 	"waybill/shared/masterdata"
+	"waybill/shared/shipment"
+	"waybill/shared/stock"
 	"waybill/shared/table"
 )
 
@@ -140,6 +142,19 @@ func edit(s *company.Settings, req *api.SettingsEdit) {
 			}
 		}
 	}
+	s.Allocation = stock.Strategy(req.Allocation.Or(api.AllocationStrategy(s.Allocation)))
+	if req.Carriers != nil {
+		s.Carriers = nil
+		for _, c := range req.Carriers {
+			s.Carriers = append(s.Carriers, shipment.Carrier{Name: c.Name, TrackingURL: c.TrackingURL.Or("")})
+		}
+	}
+	if req.ShipUnpaid != nil {
+		s.ShipUnpaid = nil
+		for _, r := range req.ShipUnpaid {
+			s.ShipUnpaid = append(s.ShipUnpaid, access.Role(r))
+		}
+	}
 	if d, ok := req.DiscountLimits.Get(); ok {
 		s.DiscountLimits = map[access.Role]int64{}
 		for role, limit := range map[access.Role]api.OptBasisPoints{
@@ -161,6 +176,13 @@ func shown(s company.Settings) api.Settings {
 		},
 		Currency: api.Currency(s.Currency), TimeZone: s.TimeZone, Version: s.Version,
 		Tax: api.Tax{Inclusive: s.TaxInclusive, Classes: api.TaxClasses{}},
+	}
+	v.Allocation, v.Carriers, v.ShipUnpaid = api.AllocationStrategy(s.Allocation), api.Carriers{}, api.ShipUnpaid{}
+	for _, c := range s.Carriers {
+		v.Carriers = append(v.Carriers, api.CarriersItem{Name: c.Name, TrackingURL: gateway.Text(c.TrackingURL)})
+	}
+	for _, r := range s.ShipUnpaid {
+		v.ShipUnpaid = append(v.ShipUnpaid, api.ShipUnpaidItem(r))
 	}
 	for name, rate := range s.TaxRates {
 		v.Tax.Classes[name] = api.TaxClassesItem{RatePpm: rate}

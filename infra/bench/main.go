@@ -120,6 +120,13 @@ func (b bench) orders(ctx context.Context, dir string, r *Report) error {
 	if r.Throughput, err = b.throughput(ctx, s); err != nil {
 		return fmt.Errorf("measure throughput: %w", err)
 	}
+	b.say("shipping %d orders from %d clients, and printing", b.scale.orders, shippers)
+	if r.Shipments, err = b.shipments(ctx, s); err != nil {
+		return fmt.Errorf("measure shipments: %w", err)
+	}
+	if r.Note, err = b.note(); err != nil {
+		return fmt.Errorf("measure a delivery note: %w", err)
+	}
 	b.say("counting write units and memory")
 	if r.Units, err = units(ctx, s, b.now); err != nil {
 		return fmt.Errorf("measure write units: %w", err)

@@ -19,6 +19,8 @@ type Report struct {
 	Short      bool         `json:"short"`
 	Machine    Machine      `json:"machine"`
 	Throughput []Throughput `json:"throughput"`
+	Shipments  Shipments    `json:"shipments"`
+	Note       Note         `json:"delivery_note"`
 	Units      []Units      `json:"write_units"`
 	Start      Start        `json:"start"`
 	Memory     Memory       `json:"memory"`
@@ -66,6 +68,7 @@ const (
 	aimStart   = 2.5  // times a bare function's start, at most
 	aimMiB     = 12.0 // of program, at most
 	aimListing = 1.5  // times the page of a short list, at most
+	aimNote    = 300  // milliseconds and kilobytes of a long delivery note, at most
 )
 
 // judge holds the figures against the aims.
@@ -76,6 +79,9 @@ func (r *Report) judge() {
 	r.Aims = append(r.Aims,
 		Aim{"start, times a bare handler's", r.Start.Ratio, fmt.Sprintf("≤ %g", aimStart), r.Start.Ratio <= aimStart},
 		Aim{"program, MiB", mebi(r.Start.Orders.Bytes), fmt.Sprintf("≤ %g", aimMiB), mebi(r.Start.Orders.Bytes) <= aimMiB})
+	r.Aims = append(r.Aims,
+		Aim{"delivery note, ms", r.Note.Millis, fmt.Sprintf("≤ %d", aimNote), r.Note.Millis <= aimNote},
+		Aim{"delivery note, KB", r.Note.KB, fmt.Sprintf("≤ %d", aimNote), r.Note.KB <= aimNote})
 	for _, l := range r.Lists {
 		r.Aims = append(r.Aims, Aim{"page of orders " + l.By + ", times that of a short list", l.Ratio, fmt.Sprintf("≤ %g", aimListing), l.Ratio <= aimListing})
 	}
@@ -96,6 +102,9 @@ func (r *Report) Print(out io.Writer) error {
 	for _, t := range r.Throughput {
 		p("%d\t%.0f\t%.1f\t%.1f\t%.0f\t%.1f\t%.1f\t%.2f", t.Clients, t.HTTP.Rate, t.HTTP.P50, t.HTTP.P99, t.Bare.Rate, t.Bare.P50, t.Bare.P99, t.Ratio)
 	}
+	title("Orders of 2 lines, shipped whole, and a delivery note in Chinese; times in ms")
+	p("clients\tHTTP/s\tp50\tp99\tnote of\tms\tKB")
+	p("%d\t%.0f\t%.1f\t%.1f\t%d lines\t%.0f\t%.0f", r.Shipments.Clients, r.Shipments.HTTP.Rate, r.Shipments.HTTP.P50, r.Shipments.HTTP.P99, r.Note.Lines, r.Note.Millis, r.Note.KB)
 	for _, u := range r.Units {
 		title("Write units of an order with %s", u.Order)
 		p("part\tbytes\ttable\tindexes\tunits")

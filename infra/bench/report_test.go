@@ -15,6 +15,8 @@ func sample() Report {
 	r := Report{
 		At: time.Date(2026, 11, 23, 1, 2, 3, 0, time.UTC), Seconds: 12, Machine: Machine{OS: "linux", Arch: "amd64", Cores: 2, Go: "go1.26"},
 		Throughput: []Throughput{{Clients: 8, HTTP: Speed{400, 20, 40}, Bare: Speed{500, 15, 30}, Ratio: 0.8}, {Clients: 32, Ratio: 0.79}},
+		Shipments:  Shipments{Clients: 8, HTTP: Speed{100, 80, 120}},
+		Note:       Note{Lines: 200, Millis: 300, KB: 301},
 		Units:      []Units{{Order: "no address", Table: 12, Indexes: 5, Floor: 6, Parts: []Part{{"order", 899, 2, 4}}}},
 		Start:      Start{Orders: Program{6, 12 << 20}, Bare: Program{3, 6 << 20}, Ratio: 2},
 		Memory:     Memory{Bytes: 1024, Allocs: 10, Calls: 5},
@@ -34,6 +36,8 @@ func TestAFigureAtItsAimIsMetAndOneBeyondIsNot(t *testing.T) {
 		"orders over HTTP, 32 clients, of bare calls":    false,
 		"start, times a bare handler's":                  true,
 		"program, MiB":                                   true,
+		"delivery note, ms":                              true,
+		"delivery note, KB":                              false,
 		"page of orders all, times that of a short list": false,
 	}
 	if !reflect.DeepEqual(met, want) {

@@ -27,7 +27,7 @@ type layer struct {
 
 var nouns = []string{
 	"shared/access", "shared/attribute", "shared/company", "shared/customer", "shared/event", "shared/money",
-	"shared/order", "shared/product", "shared/refusal", "shared/stock",
+	"shared/order", "shared/product", "shared/refusal", "shared/shipment", "shared/stock",
 }
 
 // The layers from the inside out; a package belongs to the first that names it.
@@ -50,6 +50,12 @@ var layers = []layer{
 		imports:  append([]string{"shared/ident"}, nouns...),
 		modules:  []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/oklog/ulid/v2"},
 		reason:   "nobody else may write to DynamoDB: every write is one composed transaction",
+	},
+	{
+		name:     "paper",
+		packages: []string{"shared/paper"},
+		modules:  []string{"codeberg.org/go-pdf/fpdf", "github.com/boombuler/barcode"},
+		reason:   "one package draws; what stands on the page is told to it",
 	},
 	{
 		name:     "contract",
@@ -75,17 +81,33 @@ var layers = []layer{
 		reason: "HTTP and tokens end here; what the business does is not its affair",
 	},
 	{
+		name:     "consumer",
+		packages: []string{"shared/consumer"},
+		imports:  []string{"shared/ident", "shared/table"},
+		modules:  []string{"github.com/aws/aws-lambda-go"},
+		reason:   "it starts what no HTTP request starts, and knows neither HTTP nor tokens nor the business",
+	},
+	{
 		name:     "activities",
-		packages: []string{"shared/ordering", "shared/warehouse", "shared/masterdata"},
+		packages: []string{"shared/ordering", "shared/warehouse", "shared/fulfilment", "shared/masterdata"},
 		imports:  append([]string{"shared/ident", "shared/table"}, nouns...),
 		reason:   "an activity is one business fact in one transaction; it neither knows HTTP nor calls another activity",
+	},
+	{
+		name:     "functions of streams and schedules",
+		packages: []string{"functions/stockwatch", "functions/audit"},
+		imports: append([]string{
+			"shared/consumer", "shared/ident", "shared/table", "shared/ordering", "shared/warehouse",
+		}, nouns...),
+		modules: []string{"github.com/aws/aws-lambda-go/events"},
+		reason:  "nobody calls them over HTTP: the gateway and the contract would only make their start longer",
 	},
 	{
 		name:     "functions",
 		packages: []string{"functions/*"},
 		imports: append([]string{
-			"shared/api", "shared/gateway", "shared/ident", "shared/table",
-			"shared/ordering", "shared/warehouse", "shared/masterdata",
+			"shared/api", "shared/gateway", "shared/ident", "shared/table", "shared/paper",
+			"shared/ordering", "shared/warehouse", "shared/fulfilment", "shared/masterdata",
 		}, nouns...),
 		modules: []string{"github.com/ogen-go/ogen", "github.com/go-faster/"},
 		reason:  "what two functions do is an activity; functions never import each other",
@@ -187,6 +209,11 @@ var linked = []struct {
 	}},
 }
 
+// linkedBy lists what single functions link beside that.
+var linkedBy = map[string][]string{
+	"ShipmentsFunction": {"codeberg.org/go-pdf/fpdf", "github.com/boombuler/barcode"}, // it prints delivery notes and pick lists
+}
+
 // banned says why, where a module that is near at hand must not be linked.
 var banned = map[string]string{
 	"github.com/aws/aws-sdk-go-v2/config":      "it links every way to log in to AWS, 3 ms at each start; a function's credentials stand in its environment",
@@ -194,6 +221,15 @@ var banned = map[string]string{
 	"github.com/stripe/stripe-go/v76":          "only the functions that take payments talk to Stripe",
 	"gopkg.in/yaml.v3":                         "the template and the contract are read by tests and tools only",
 	"pgregory.net/rapid":                       "it makes test data",
+}
+
+// forHTTP says what only functions with a route may link.
+var forHTTP = map[string]string{
+	"shared/gateway":               "requests, tokens and problem documents are none of its business",
+	"shared/api":                   "it implements no operation of the contract",
+	"github.com/golang-jwt/jwt/v5": "nobody sends it a token",
+	"github.com/ogen-go/ogen/http": "it decodes no request",
+	"github.com/MicahParks/jwkset": "nobody sends it a token",
 }
 
 func TestEveryFunctionOfTheTemplateLinksOnlyWhatItNeeds(t *testing.T) {
@@ -206,6 +242,10 @@ func TestEveryFunctionOfTheTemplateLinksOnlyWhatItNeeds(t *testing.T) {
 		for _, module := range need.modules {
 			allowed[module] = true
 		}
+	}
+	routed := map[string]bool{}
+	for _, r := range loaded.Routes() {
+		routed[r.Function] = true
 	}
 	for _, id := range loaded.Functions() {
 		name := strings.ToLower(strings.TrimSuffix(id, "Function"))
@@ -220,12 +260,15 @@ func TestEveryFunctionOfTheTemplateLinksOnlyWhatItNeeds(t *testing.T) {
 				if strings.HasPrefix(own, "infra/") {
 					t.Errorf("links %s: nothing in production depends on the tools", own)
 				}
+				if reason := forHTTP[own]; reason != "" && !routed[id] {
+					t.Errorf("links %s, and no HTTP request reaches it: %s", own, reason)
+				}
 				module := p.Module.Path
 				if module == "" || seen[module] {
 					continue // the standard library, or said before
 				}
 				seen[module] = true
-				if !allowed[module] {
+				if !allowed[module] && !slices.Contains(linkedBy[id], module) {
 					reason := banned[module]
 					if reason == "" {
 						reason = "every linked module costs cold start; if this one earns it, add it to linked with the reason"

@@ -75,6 +75,31 @@ func TestExactlyThePublicOperationsNeedNoToken(t *testing.T) {
 	}
 }
 
+func TestSomethingStartsEveryFunction(t *testing.T) {
+	loaded, err := template.Load(templateFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := map[string]bool{}
+	for _, r := range loaded.Routes() {
+		started[r.Function] = true
+	}
+	for _, s := range loaded.Streams() {
+		started[s.Function] = true
+		if s.Retries < 0 || !s.Bisect || len(s.Filters) == 0 {
+			t.Errorf("%s of %s: one record that fails for good would hold up its shard for a day, or everything invokes it: %+v", s.Name, s.Function, s)
+		}
+	}
+	for _, s := range loaded.Schedules() {
+		started[s.Function] = true
+	}
+	for _, id := range loaded.Functions() {
+		if !started[id] {
+			t.Errorf("%s is started by nothing", id)
+		}
+	}
+}
+
 func TestScopesArePermissions(t *testing.T) {
 	var permissions []string
 	for _, p := range access.Permissions {

@@ -64,8 +64,8 @@ func (d *demo) load(ctx context.Context) (leftOut []superstore.Fault, err error)
 	if n == (load.Count{}) {
 		fmt.Fprintln(d.out, "Everything was there already.")
 	} else {
-		fmt.Fprintf(d.out, "Entered %s products, %s customers, %s receipts and %s orders; the rest was there already.\n",
-			reconcile.Count(n.Products), reconcile.Count(n.Customers), reconcile.Count(n.Receipts), reconcile.Count(n.Orders))
+		fmt.Fprintf(d.out, "Entered %s products, %s customers, %s receipts, %s orders and %s shipments; the rest was there already.\n",
+			reconcile.Count(n.Products), reconcile.Count(n.Customers), reconcile.Count(n.Receipts), reconcile.Count(n.Orders), reconcile.Count(n.Shipments))
 	}
 	return append(shop.LeftOut, report.Refused...), nil
 }
@@ -111,6 +111,7 @@ func (d *demo) judge(file reconcile.Reading, system reconcile.Side, others int, 
 	fmt.Fprintf(d.out, "\nThe file's %s rows make %s lines: rows of one order with the same product are one line.\n",
 		reconcile.Count(file.Rows), reconcile.Count(file.Lines))
 	fmt.Fprintf(d.out, "Sales are each row's, rounded half up to the cent; unrounded they sum up to %s.\n", file.Unrounded)
+	fmt.Fprintf(d.out, "Of them %s orders left on the day that the file says, with %s units.\n", reconcile.Count(file.Orders.Left(system)), reconcile.Count(system.LeftUnits()))
 	if others > 0 {
 		fmt.Fprintf(d.out, "The system has %s other orders, which are not compared.\n", reconcile.Count(others))
 	}

@@ -43,7 +43,7 @@ const header = "Row ID,Order ID,Order Date,Ship Date,Ship Mode,Customer ID,Custo
 
 // sale is a row of the file. An order and its customer share the number.
 func sale(order int, sku, sales, quantity, discount string) string {
-	return fmt.Sprintf("0,O-%d,2014-03-%02d,,Second Class,C-%d,Ann Bell,Consumer,United States,Keene,New Hampshire,3431,East,%s,Furniture,Chairs,Chair,%s,%s,%s,1.5\n",
+	return fmt.Sprintf("0,O-%d,2014-03-%02d,2014-04-01,Second Class,C-%d,Ann Bell,Consumer,United States,Keene,New Hampshire,3431,East,%s,Furniture,Chairs,Chair,%s,%s,%s,1.5\n",
 		order, order, order, sku, sales, quantity, discount)
 }
 
@@ -77,7 +77,7 @@ func wantText(t *testing.T, got string, want ...string) {
 func snapshot(t *testing.T, api *client.Client) string {
 	t.Helper()
 	var all strings.Builder
-	for _, path := range []string{"/v1/products", "/v1/customers", "/v1/stock", "/v1/orders"} {
+	for _, path := range []string{"/v1/products", "/v1/customers", "/v1/stock", "/v1/orders", "/v1/shipments"} {
 		err := client.Each(t.Context(), api, path, func(v map[string]any) error {
 			_, err := fmt.Fprintln(&all, path, v)
 			return err
@@ -89,23 +89,30 @@ func snapshot(t *testing.T, api *client.Client) string {
 	return all.String()
 }
 
-// wantAllReserved fails the test unless the orders took all stock there is, and some.
-func wantAllReserved(t *testing.T, api *client.Client, units int) {
+// wantAllShipped fails the test unless all stock there was left with the orders, and so many units did.
+func wantAllShipped(t *testing.T, api *client.Client, units int) {
 	t.Helper()
-	held := 0
 	err := client.Each(t.Context(), api, "/v1/stock", func(s struct {
-		SKU       string
-		OnHand    int `json:"on_hand"`
-		Available int
+		SKU      string
+		OnHand   int `json:"on_hand"`
+		Reserved int
 	}) error {
-		held += s.OnHand
-		if s.Available != 0 {
-			t.Errorf("%s has %d left", s.SKU, s.Available)
+		if s.OnHand != 0 || s.Reserved != 0 {
+			t.Errorf("%s has %d left and %d reserved", s.SKU, s.OnHand, s.Reserved)
 		}
 		return nil
 	})
-	if err != nil || held != units {
-		t.Errorf("%d units are held, want %d; error %v", held, units, err)
+	left := 0
+	err = errors.Join(err, client.Each(t.Context(), api, "/v1/shipments", func(s struct {
+		Lines []struct{ Quantity int }
+	}) error {
+		for _, l := range s.Lines {
+			left += l.Quantity
+		}
+		return nil
+	}))
+	if err != nil || left != units {
+		t.Errorf("%d units left, want %d; error %v", left, units, err)
 	}
 }
 
@@ -117,8 +124,8 @@ func TestSecondRunChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	wantText(t, out, "Entered 2 products, 2 customers, 2 receipts and 2 orders", "968.59   agrees", "4 rows make 3 lines", "2 balances recomputed, no drift")
-	wantAllReserved(t, api, 10)
+	wantText(t, out, "Entered 2 products, 2 customers, 2 receipts, 2 orders and 2 shipments", "968.59   agrees", "4 rows make 3 lines", "2 balances recomputed, no drift")
+	wantAllShipped(t, api, 10)
 
 	before := snapshot(t, api)
 	out, err = runOn(t.Context(), api, path)
@@ -152,7 +159,7 @@ func TestTwoDemosAtOnceEnterEverythingOnce(t *testing.T) {
 	if out, err := runOn(t.Context(), api, path); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	wantAllReserved(t, api, 40)
+	wantAllShipped(t, api, 40)
 }
 
 func TestBrokenRowsAreNamedAndTheRestGoesIn(t *testing.T) {

@@ -94,6 +94,46 @@ func left(t *testing.T, s shop) reply {
 	return s.manager.get("/v1/orders/" + str(o["id"]))
 }
 
+// onTerms is an order of three MUGs that is paid later.
+func onTerms(t *testing.T, s shop) reply {
+	t.Helper()
+	return s.manager.post("/v1/orders", s.onTerms(t).order("MUG", 3))
+}
+
+// leftInPart is such an order of which two have left.
+func leftInPart(t *testing.T, s shop) reply {
+	t.Helper()
+	id := str(onTerms(t, s).want(t, 201)["id"])
+	s.ship(t, id, "MUG", 2).want(t, 201)
+	return s.manager.get("/v1/orders/" + id)
+}
+
+// sent is the shipment of such an order.
+func sent(t *testing.T, s shop) reply {
+	t.Helper()
+	return s.ship(t, str(onTerms(t, s).want(t, 201)["id"]), "MUG", 2)
+}
+
+// waiting is an order that waits for some of its goods.
+func waiting(t *testing.T, s shop) reply {
+	t.Helper()
+	s.product(t, "PEN", obj{"backorder": true})
+	s.receive(t, "PEN", "MAIN", 1)
+	return s.manager.post("/v1/orders", s.order("PEN", 3))
+}
+
+// parcel does something to the shipment.
+func parcel(name string, body any) func(actor, shop, string, string, string) reply {
+	return func(a actor, _ shop, id, _, key string) reply {
+		return a.post("/v1/shipments/"+id+"/"+name, body, "Idempotency-Key", key)
+	}
+}
+
+func parcelVersion(t *testing.T, s shop, id string) int {
+	t.Helper()
+	return int(num(t, s.manager.get("/v1/shipments/"+id).want(t, 200)["version"]))
+}
+
 // past is a row of an import.
 func (s shop) past(number string, quantity int) obj {
 	return obj{
@@ -142,6 +182,16 @@ var mutations = []mutation{
 	{name: "edit", given: placed, count: version, do: func(a actor, _ shop, id, etag, key string) reply {
 		return a.patch("/v1/orders/"+id, etag, obj{"lines": []obj{{"sku": "MUG", "quantity": 5}}}, "Idempotency-Key", key)
 	}},
+	{name: "ship", given: onTerms, count: version, do: act("shipments", obj{"lines": []obj{{"sku": "MUG", "quantity": 2}}})},
+	{name: "correct", given: sent, count: parcelVersion, do: func(a actor, _ shop, id, etag, key string) reply {
+		return a.patch("/v1/shipments/"+id, etag, obj{"tracking_number": "1Z9"}, "Idempotency-Key", key)
+	}},
+	{name: "deliver", given: sent, count: parcelVersion, do: parcel("deliver", nil)},
+	{name: "undo", given: sent, count: parcelVersion, do: parcel("undo", obj{"reason": "mistake"})},
+	{name: "return", given: leftInPart, count: version, do: act("returns", obj{
+		"lines": []obj{{"sku": "MUG", "quantity": 1}, {"sku": "MUG", "quantity": 1, "restock": false}}, "reason": "chipped",
+	})},
+	{name: "give up", given: waiting, count: version, do: act("cancel", obj{"backordered": true})},
 	{name: "cancel", given: placed, count: version, do: act("cancel", nil)},
 	{name: "hold", given: placed, count: version, do: act("hold", obj{"reason": "wait"})},
 	{name: "release", given: held, count: version, do: act("release", nil)},
@@ -155,6 +205,18 @@ var mutations = []mutation{
 	{name: "transfer", count: rows("/v1/stock/MUG/movements"), do: add("/v1/stock/movements", constant(obj{
 		"kind": "transfer", "sku": "MUG", "location": "MAIN", "to_location": "EAST", "quantity": 4,
 	}))},
+	{name: "send a transfer", count: rows("/v1/transfers"), do: add("/v1/transfers", constant(obj{
+		"from": "MAIN", "to": "EAST", "lines": []obj{{"sku": "MUG", "quantity": 4}, {"sku": "CUP", "quantity": 1}},
+	}))},
+	{name: "receive a transfer", given: underWay, count: versionAt("/v1/transfers/"), do: at("/v1/transfers/", "receive", obj{
+		"lines": []obj{{"sku": "MUG", "received": 3}}, "reason": "one broke",
+	})},
+	{name: "open a count", count: rows("/v1/counts"), do: add("/v1/counts", constant(obj{"location": "MAIN"}))},
+	{name: "enter a count", given: uncounted, count: versionAt("/v1/counts/"), do: func(a actor, _ shop, id, etag, key string) reply {
+		return a.patch("/v1/counts/"+id, etag, obj{"lines": []obj{{"sku": "MUG", "counted": 9}}}, "Idempotency-Key", key)
+	}},
+	{name: "post a count", given: counted, count: versionAt("/v1/counts/"), do: at("/v1/counts/", "post", obj{"release": true})},
+	{name: "cancel a count", given: counted, count: versionAt("/v1/counts/"), do: at("/v1/counts/", "cancel", nil)},
 	{name: "product", count: rows("/v1/products"), do: add("/v1/products", constant(obj{"sku": "NEW", "name": "New"}))},
 	{name: "customer", count: rows("/v1/customers"), do: add("/v1/customers", constant(obj{"name": "Sean O'Donnell", "reference": "SO-1"}))},
 	{name: "location", count: rows("/v1/locations"), do: add("/v1/locations", constant(obj{"location": "WEST", "name": "West", "priority": 3}))},
@@ -199,9 +261,12 @@ func faultAt(t *testing.T, m mutation, mode fault.Mode, call int) bool {
 
 	var mu sync.Mutex
 	calls, hit := 0, false
-	broken := startOn(t, faulty(t, func(string) fault.Mode {
+	broken := startOn(t, faulty(t, func(operation string) fault.Mode {
 		mu.Lock()
 		defer mu.Unlock()
+		if !matters(mode, operation) {
+			return fault.None
+		}
 		if calls++; calls == call {
 			hit = true
 			return mode
@@ -230,6 +295,19 @@ func faultAt(t *testing.T, m mutation, mode fault.Mode, call int) bool {
 	}
 	s.wantProof(t)
 	return true
+}
+
+// matters reports whether a fault does anything to a call: a read meets no
+// conflict, and is merely repeated when its reply is lost.
+func matters(mode fault.Mode, operation string) bool {
+	switch mode {
+	case fault.Conflict:
+		return operation == "TransactWriteItems"
+	case fault.Unanswered:
+		return operation == "TransactWriteItems" || operation == "PutItem"
+	default:
+		return true
+	}
 }
 
 func (r reply) succeeded(t *testing.T) bool {

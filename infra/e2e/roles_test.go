@@ -15,12 +15,13 @@ import (
 // grants is who may what, as the table of roles in docs/roles.md says; the code has its own.
 var grants = map[string][]string{
 	"sales": {
-		"orders.read", "orders.write", "customers.read", "customers.add", "customers.write", "products.read", "locations.read", "stock.read",
+		"orders.read", "orders.write", "customers.read", "customers.add", "customers.write", "products.read", "locations.read", "stock.read", "shipments.read",
 	},
 	"warehouse": {
 		"orders.read", "products.read", "locations.read", "stock.read", "stock.move", "movements.read", "stock.proof",
+		"stock.count", "shipments.read", "shipments.write", "returns.write",
 	},
-	"finance": {"orders.read", "customers.read", "customers.write", "products.read"},
+	"finance": {"orders.read", "customers.read", "customers.write", "products.read", "shipments.read"},
 }
 
 // operation is what the contract says of one.

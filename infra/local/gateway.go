@@ -46,7 +46,7 @@ type apiGateway struct {
 
 type function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
-func newGateway(router *template.Router, handlers Functions, patience time.Duration) http.Handler {
+func newGateway(router *template.Router, handlers map[string]http.Handler, patience time.Duration) http.Handler {
 	g := &apiGateway{router: router, functions: map[string]function{}, timeout: max(functionTimeout, patience+time.Second)}
 	for name, h := range handlers {
 		g.functions[name] = gateway.Lambda(h)

@@ -1,8 +1,9 @@
 // Package local runs the whole of Waybill in one process: every function
 // behind the routes of template.yaml, through the same code that turns API
-// Gateway's events into requests in the cloud; DynamoDB Local; and an OIDC
-// issuer that gives anybody who asks a token. It is for laptops and tests and
-// listens on this machine only.
+// Gateway's events into requests in the cloud; those that the table's stream
+// or the clock starts, fed and called as template.yaml says; DynamoDB Local;
+// and an OIDC issuer that gives anybody who asks a token. It is for laptops and
+// tests and listens on this machine only.
 package local
 
 import (
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -21,6 +23,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"waybill/infra/dynamolocal"
@@ -40,6 +44,9 @@ type Config struct {
 	Fresh   bool // empty DataDir first
 	Client  *dynamodb.Client
 	Table   string
+	// Drive has the stream of Client's table and the clock start functions too,
+	// as those of a table that Start made always do.
+	Drive bool
 
 	KeyFile string           // where the issuer's key is kept; empty for a new key each time
 	Log     io.Writer        // the functions' logs, JSON lines; nil drops them
@@ -66,8 +73,12 @@ type Environment struct {
 	Patience time.Duration
 }
 
-// Functions are the HTTP handlers of the template's functions by logical id.
-type Functions map[string]http.Handler
+// Functions are the template's functions by logical id: those that answer
+// HTTP requests, and those that streams and schedules start.
+type Functions struct {
+	HTTP   map[string]http.Handler
+	Events map[string]lambda.Handler
+}
 
 var (
 	// ErrPortTaken is returned by Start when something else listens on the port.
@@ -78,7 +89,8 @@ var (
 
 const (
 	tableName = "waybill"
-	// drainTime is how long requests under way have to end.
+	// drainTime is how long requests under way have to end, and then what the
+	// stream and the clock have started.
 	drainTime = 500 * time.Millisecond
 )
 
@@ -89,6 +101,9 @@ type System struct {
 	http   *http.Server
 	db     *dynamolocal.Server // nil when it was there already
 	stop   sync.Once
+
+	undrive context.CancelFunc // ends what drives the functions; nil when nothing does
+	driven  sync.WaitGroup
 }
 
 // Start runs the system and returns when every part of it is ready; until then
@@ -98,6 +113,7 @@ func Start(ctx context.Context, cfg Config) (*System, error) {
 	if cfg.Log == nil {
 		cfg.Log = io.Discard
 	}
+	cfg.Log = &oneByOne{out: cfg.Log}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -141,13 +157,51 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("wire the functions: %w", err)
 	}
-	if err := complete(functions, tmpl.Functions()); err != nil {
+	if err := complete(functions, tmpl); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", newGateway(router, functions, cfg.Patience))
+	mux.Handle("/", newGateway(router, functions.HTTP, cfg.Patience))
 	mux.Handle("/dev/", s.issuer)
 	front.open(mux)
+	if cfg.Client != nil && !cfg.Drive {
+		return nil
+	}
+	return s.drive(ctx, cfg, tmpl, functions.Events, client, table)
+}
+
+// drive has the table's stream and the clock start functions until Stop.
+func (s *System) drive(ctx context.Context, cfg Config, tmpl *template.Template, functions map[string]lambda.Handler, client *dynamodb.Client, table string) error {
+	log := slog.New(slog.NewJSONHandler(cfg.Log, nil))
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.undrive = cancel
+	if len(tmpl.Streams()) > 0 {
+		// A client of its own: faults that a test injects are for the functions.
+		endpoint := aws.ToString(client.Options().BaseEndpoint)
+		made, err := dynamolocal.NewClient(endpoint, nil).DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &table})
+		if err != nil {
+			return fmt.Errorf("look for the stream of table %s: %w", table, err)
+		}
+		arn := aws.ToString(made.Table.LatestStreamArn)
+		if arn == "" {
+			return fmt.Errorf("table %s has no stream to feed functions from", table)
+		}
+		marks, err := openMarks(cfg.DataDir, arn)
+		if err != nil {
+			return err
+		}
+		for _, stream := range tmpl.Streams() {
+			p := &pump{
+				client: dynamolocal.NewStreamsClient(endpoint), stream: arn, marks: marks, log: log,
+				feed: &feed{stream: stream, function: functions[stream.Function], log: log, pause: pause},
+			}
+			s.driven.Go(func() { p.run(running) })
+		}
+	}
+	for _, schedule := range tmpl.Schedules() {
+		c := &clock{schedule: schedule, function: functions[schedule.Function], now: cfg.Now, log: log}
+		s.driven.Go(func() { c.run(running) })
+	}
 	return nil
 }
 
@@ -191,13 +245,41 @@ func (s *System) database(ctx context.Context, cfg Config, def template.TableDef
 	return client, tableName, nil
 }
 
-// complete refuses a template that routes to a function nobody wired.
-func complete(functions Functions, wanted []string) error {
-	missing := slices.DeleteFunc(wanted, func(name string) bool { return functions[name] != nil })
+// complete refuses a template of which something starts a function that nobody wired for it.
+func complete(functions Functions, tmpl *template.Template) error {
+	wired := map[string]bool{}
+	for name := range functions.HTTP {
+		wired[name] = true
+	}
+	for name := range functions.Events {
+		wired[name] = true
+	}
+	for _, r := range tmpl.Routes() {
+		wired[r.Function] = wired[r.Function] && functions.HTTP[r.Function] != nil
+	}
+	for _, x := range tmpl.Streams() {
+		wired[x.Function] = wired[x.Function] && functions.Events[x.Function] != nil
+	}
+	for _, x := range tmpl.Schedules() {
+		wired[x.Function] = wired[x.Function] && functions.Events[x.Function] != nil
+	}
+	missing := slices.DeleteFunc(tmpl.Functions(), func(name string) bool { return wired[name] })
 	if len(missing) > 0 {
 		return fmt.Errorf("no handler is wired for %s of the template", strings.Join(missing, ", "))
 	}
 	return nil
+}
+
+// oneByOne writes whole lines, whoever of the many that share it has them.
+type oneByOne struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (w *oneByOne) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(p)
 }
 
 // URL is where the system is reached, such as http://localhost:3000.
@@ -244,7 +326,8 @@ func (s *System) Wait(ctx context.Context) error {
 }
 
 // Stop ends the system within two seconds: no new requests, then those under
-// way, then the database. It may be called again.
+// way and what the stream and the clock have started, then the database. It
+// may be called again.
 func (s *System) Stop() {
 	s.stop.Do(func() {
 		if s.http != nil {
@@ -252,6 +335,19 @@ func (s *System) Stop() {
 			defer cancel()
 			if s.http.Shutdown(ctx) != nil {
 				s.http.Close()
+			}
+		}
+		if s.undrive != nil {
+			s.undrive()
+			ended := make(chan struct{})
+			go func() {
+				s.driven.Wait()
+				close(ended)
+			}()
+			// What doesn't end in time loses its database, as if it had been killed.
+			select {
+			case <-ended:
+			case <-time.After(drainTime):
 			}
 		}
 		if s.db != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/MicahParks/keyfunc/v3"
+	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/golang-jwt/jwt/v5"
 
@@ -37,7 +38,10 @@ func echo(name string) http.Handler {
 
 func echoes(context.Context, local.Environment) (local.Functions, error) {
 	return local.Functions{
-		"OrdersFunction": echo("orders"), "StockFunction": echo("stock"), "SystemFunction": echo("system"),
+		HTTP: map[string]http.Handler{"OrdersFunction": echo("orders"), "SystemFunction": echo("system")},
+		Events: map[string]lambda.Handler{
+			"StockFunction": lambda.NewHandler(func() error { return nil }), "ProofFunction": lambda.NewHandler(func() error { return nil }),
+		},
 	}, nil
 }
 
@@ -121,9 +125,9 @@ func TestFunctionWithoutHandlerStopsTheStart(t *testing.T) {
 	t.Parallel()
 	_, err := local.Start(t.Context(), local.Config{Template: fixture, Client: nowhere,
 		Wire: func(context.Context, local.Environment) (local.Functions, error) {
-			return local.Functions{"OrdersFunction": echo("orders")}, nil
+			return local.Functions{HTTP: map[string]http.Handler{"OrdersFunction": echo("orders"), "StockFunction": echo("stock")}}, nil
 		}})
-	if err == nil || !strings.Contains(err.Error(), "StockFunction, SystemFunction") {
+	if err == nil || !strings.Contains(err.Error(), "StockFunction, ProofFunction, SystemFunction") {
 		t.Errorf("error %v, want one that names the functions", err)
 	}
 }

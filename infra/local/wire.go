@@ -6,11 +6,17 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"waybill/functions/audit"
 	"waybill/functions/customers"
 	"waybill/functions/orders"
 	"waybill/functions/products"
+	"waybill/functions/shipments"
 	"waybill/functions/stock"
+	"waybill/functions/stockwatch"
 	"waybill/functions/system"
+	"waybill/shared/consumer"
 	"waybill/shared/gateway"
 	"waybill/shared/table"
 )
@@ -19,26 +25,33 @@ import (
 func wire(_ context.Context, env Environment) (Functions, error) {
 	tokens, err := gateway.NewVerifier(gateway.TokenConfig{Issuer: env.Issuer, ClientIDs: []string{env.ClientID}, Now: env.Now})
 	if err != nil {
-		return nil, err
+		return Functions{}, err
 	}
+	records := table.New(env.DynamoDB, env.Table, env.Now)
 	edge := gateway.Edge{
 		Tokens:  tokens,
-		Records: table.New(env.DynamoDB, env.Table, env.Now),
+		Records: records,
 		Log:     slog.New(slog.NewJSONHandler(env.Log, nil)),
 		Now:     env.Now,
 
 		Patience: env.Patience,
 	}
-	functions := Functions{}
+	log := consumer.NewLog(env.Log, slog.LevelInfo)
+	events := consumer.Edge{Records: records, Log: log, Metrics: env.Log, Now: env.Now}
+	functions := Functions{HTTP: map[string]http.Handler{}, Events: map[string]lambda.Handler{
+		"StockwatchFunction": lambda.NewHandler(consumer.Lambda(log, stockwatch.New(events))),
+		"AuditFunction":      lambda.NewHandler(consumer.Lambda(log, audit.New(events))),
+	}}
 	for name, build := range map[string]func(gateway.Edge) (http.Handler, error){
 		"OrdersFunction":    orders.New,
 		"ProductsFunction":  products.New,
 		"CustomersFunction": customers.New,
 		"StockFunction":     stock.New,
+		"ShipmentsFunction": shipments.New,
 		"SystemFunction":    system.New,
 	} {
-		if functions[name], err = build(edge); err != nil {
-			return nil, fmt.Errorf("build %s: %w", name, err)
+		if functions.HTTP[name], err = build(edge); err != nil {
+			return Functions{}, fmt.Errorf("build %s: %w", name, err)
 		}
 	}
 	return functions, nil

@@ -22,12 +22,14 @@ import (
 	"waybill/infra/fault"
 	"waybill/shared/access"
 	"waybill/shared/customer"
+	"waybill/shared/fulfilment"
 	"waybill/shared/gateway"
 	"waybill/shared/ident"
 	"waybill/shared/order"
 	"waybill/shared/ordering"
 	"waybill/shared/product"
 	"waybill/shared/refusal"
+	"waybill/shared/shipment"
 	"waybill/shared/stock"
 	"waybill/shared/table"
 	"waybill/shared/warehouse"
@@ -45,7 +47,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var seedFlag = flag.Uint64("model.seed", 0, "seed of the concurrent run; 0 draws one")
+var (
+	seedFlag   = flag.Uint64("model.seed", 0, "seed of the concurrent runs; 0 draws one")
+	minuteFlag = flag.Duration("model.minute", time.Minute, "how long the busy minute is")
+)
 
 var (
 	skus      = []string{"A", "B", "C", "D", "WAITS"} // the last may be backordered
@@ -56,8 +61,10 @@ var (
 // bench is the system under test: once healthy, to look at what is stored, and once with faults.
 type bench struct {
 	t       testing.TB
+	skus    []string
 	healthy *table.DB
 	desk    *ordering.Desk // through faults
+	dock    *fulfilment.Dock
 	floor   *warehouse.Floor
 	edge    gateway.Edge
 	proofs  *warehouse.Floor // healthy
@@ -69,7 +76,7 @@ type bench struct {
 
 // newBench makes a table with products and locations. Each call to the table
 // fails as decide says.
-func newBench(t testing.TB, decide func(operation string) fault.Mode) *bench {
+func newBench(t testing.TB, skus []string, decide func(operation string) fault.Mode) *bench {
 	t.Helper()
 	client, name := testtable.New(t)
 	ids := ident.New()
@@ -80,8 +87,9 @@ func newBench(t testing.TB, decide func(operation string) fault.Mode) *bench {
 	healthy, faulty := table.New(client, name, ids.Now), table.New(broken, name, ids.Now)
 	noPause := func(context.Context, time.Duration) error { return nil }
 	b := &bench{
-		t: t, healthy: healthy, ids: ids,
+		t: t, skus: skus, healthy: healthy, ids: ids,
 		desk:   &ordering.Desk{DB: faulty, IDs: ids},
+		dock:   &fulfilment.Dock{DB: faulty, IDs: ids},
 		floor:  &warehouse.Floor{DB: faulty, IDs: ids, Pause: noPause},
 		edge:   gateway.Edge{Records: faulty},
 		proofs: &warehouse.Floor{DB: healthy, IDs: ids, Pause: noPause},
@@ -91,7 +99,7 @@ func newBench(t testing.TB, decide func(operation string) fault.Mode) *bench {
 	tx.SaveLocations(table.Locations{List: []stock.Location{
 		{Code: "MAIN", Name: "Main", Priority: 1, Version: 1}, {Code: "EAST", Name: "East", Priority: 2, Version: 1},
 	}}, 0)
-	tx.NewCustomer(customer.Customer{ID: b.buyer, Name: "Buyer", Locale: "en", Terms: customer.Terms{Kind: customer.Prepaid}, Version: 1})
+	tx.NewCustomer(customer.Customer{ID: b.buyer, Name: "Buyer", Locale: "en", Terms: customer.Terms{Kind: customer.Net}, Version: 1})
 	for _, sku := range skus {
 		tx.NewProduct(product.Product{
 			SKU: sku, Name: sku, Unit: "pcs", Prices: map[string]int64{"USD": 100}, Active: true,
@@ -146,6 +154,57 @@ func (b *bench) move(m stock.Movement, release bool) (stock.Movement, string) {
 	}, func(context.Context, string) (stock.Movement, error) { return m, nil })
 }
 
+// parcel does a fact about a shipment.
+func (b *bench) parcel(name string, do func(context.Context, fulfilment.By) (shipment.Shipment, error)) (shipment.Shipment, string) {
+	mark := b.mark(name)
+	return settled(b, mark, func(ctx context.Context) (shipment.Shipment, error) {
+		return do(ctx, fulfilment.By{Principal: manager, Mark: mark})
+	}, func(ctx context.Context, id string) (shipment.Shipment, error) { return b.healthy.Shipment(ctx, id) })
+}
+
+func (b *bench) ship(id string, p stock.Place, n int64) (shipment.Shipment, string) {
+	return b.parcel("ship", func(ctx context.Context, by fulfilment.By) (shipment.Shipment, error) {
+		return b.dock.Ship(ctx, by, id, fulfilment.New{Location: p.Location, Picks: []order.Pick{{SKU: p.SKU, Quantity: n}}})
+	})
+}
+
+func (b *bench) undo(id string) (shipment.Shipment, string) {
+	return b.parcel("undo", func(ctx context.Context, by fulfilment.By) (shipment.Shipment, error) {
+		return b.dock.Undo(ctx, by, id, "mistake")
+	})
+}
+
+func (b *bench) deliver(id string) (shipment.Shipment, string) {
+	return b.parcel("deliver", func(ctx context.Context, by fulfilment.By) (shipment.Shipment, error) {
+		return b.dock.Deliver(ctx, by, id, nil)
+	})
+}
+
+func (b *bench) giveBack(id string, p stock.Place, n int64, restock bool) (shipment.Return, string) {
+	mark := b.mark("return")
+	return settled(b, mark, func(ctx context.Context) (shipment.Return, error) {
+		return b.dock.Return(ctx, fulfilment.By{Principal: manager, Mark: mark}, id, fulfilment.NewReturn{
+			Location: p.Location, Reason: "no good", Lines: []shipment.Returned{{SKU: p.SKU, Quantity: n, Restock: restock}},
+		})
+	}, func(ctx context.Context, id string) (shipment.Return, error) { return b.healthy.Return(ctx, id) })
+}
+
+// serve serves who waits, again and again until it went through, as a queue does.
+func (b *bench) serve(sku string) {
+	b.mark("serve")
+	for {
+		err := b.desk.Serve(context.Background(), sku)
+		var refused *refusal.Error
+		if err == nil {
+			return
+		}
+		if !errors.As(err, &refused) || (refused.Kind != refusal.Unavailable && refused.Code != "busy") {
+			b.t.Errorf("serve: %v", err)
+			return
+		}
+	}
+}
+
 func (b *bench) place(lines []Line, confirm bool) (order.Order, string) {
 	return b.order(b.mark("place"), func(ctx context.Context, by ordering.By) (order.Order, error) {
 		return b.desk.Place(ctx, by, ordering.New{CustomerID: b.buyer, Currency: "USD", Confirm: confirm, Wishes: wishes(lines)})
@@ -172,7 +231,7 @@ func (b *bench) proven() {
 func (b *bench) stocked() map[stock.Place]stock.Item {
 	b.t.Helper()
 	var places []stock.Place
-	for _, sku := range skus {
+	for _, sku := range b.skus {
 		for _, l := range locations {
 			places = append(places, stock.Place{SKU: sku, Location: l})
 		}
@@ -228,7 +287,7 @@ func TestModelAndTableAgreeAfterEveryStep(t *testing.T) {
 	t.Parallel()
 	steps := 0
 	rapid.Check(t, func(r *rapid.T) {
-		b := newBench(t, dice(rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "faults"), 1))))
+		b := newBench(t, skus, dice(rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "faults"), 1))))
 		defer func() { steps += b.keys }()
 		s := &sequence{bench: b, world: &World{
 			Locations: locations, Backorder: map[string]bool{"WAITS": true}, OnHand: map[Place]int64{},
@@ -241,6 +300,12 @@ func TestModelAndTableAgreeAfterEveryStep(t *testing.T) {
 			"hold":     s.act("hold", hold, (*World).Hold),
 			"release":  s.act("release", (*ordering.Desk).Release, (*World).Release),
 			"edit":     s.edit,
+			"give up":  s.act("give up", giveUp, (*World).CancelBackorders),
+			"ship":     s.ship,
+			"undo":     s.parcelled((*bench).undo, (*World).Undo),
+			"deliver":  s.parcelled((*bench).deliver, (*World).Deliver),
+			"return":   s.giveBack,
+			"serve":    s.serve,
 			"receive":  s.receive,
 			"adjust":   s.adjust,
 			"transfer": s.transfer,
@@ -253,8 +318,9 @@ func TestModelAndTableAgreeAfterEveryStep(t *testing.T) {
 // sequence drives the model and the system side by side.
 type sequence struct {
 	*bench
-	world *World
-	ids   []string // of the world's orders
+	world   *World
+	ids     []string   // of the world's orders
+	parcels [][]string // ids of their shipments
 }
 
 func cancel(d *ordering.Desk, ctx context.Context, by ordering.By, id string) (order.Order, error) { //nolint:revive // the receiver comes first, as in a method expression
@@ -263,6 +329,10 @@ func cancel(d *ordering.Desk, ctx context.Context, by ordering.By, id string) (o
 
 func hold(d *ordering.Desk, ctx context.Context, by ordering.By, id string) (order.Order, error) { //nolint:revive // as above
 	return d.Hold(ctx, by, id, "wait")
+}
+
+func giveUp(d *ordering.Desk, ctx context.Context, by ordering.By, id string) (order.Order, error) { //nolint:revive // as above
+	return d.CancelBackorders(ctx, by, id, "")
 }
 
 func drawLines(r *rapid.T) []Line {
@@ -294,7 +364,7 @@ func (s *sequence) place(r *rapid.T) {
 	o, code := s.bench.place(lines, confirm)
 	s.agree(r, "place", code, want)
 	if code == "" {
-		s.ids = append(s.ids, o.ID)
+		s.ids, s.parcels = append(s.ids, o.ID), append(s.parcels, nil)
 	}
 }
 
@@ -324,6 +394,50 @@ func (s *sequence) edit(r *rapid.T) {
 		return s.desk.Edit(ctx, by, s.ids[i], ordering.Edit{Wishes: wishes(lines)})
 	})
 	s.agree(r, "edit", code, want)
+}
+
+// ship takes goods of an order that is open, if there is one, and mostly of a SKU that it has.
+func (s *sequence) ship(r *rapid.T) {
+	i := s.pick(r)
+	p, n := drawPlace(r), rapid.Int64Range(1, 9).Draw(r, "quantity")
+	if lines := s.world.Orders[i].Lines; rapid.IntRange(0, 9).Draw(r, "of its own") > 0 {
+		p.SKU = rapid.SampledFrom(lines).Draw(r, "line").SKU
+	}
+	want := s.world.Ship(s.world.Orders[i], p, n)
+	sh, code := s.bench.ship(s.ids[i], p.stock(), n)
+	s.agree(r, "ship", code, want)
+	if code == "" {
+		s.parcels[i] = append(s.parcels[i], sh.ID)
+	}
+}
+
+// parcelled does something to a shipment of an order.
+func (s *sequence) parcelled(do func(*bench, string) (shipment.Shipment, string), say func(*World, *Order, *Parcel) string) func(*rapid.T) {
+	return func(r *rapid.T) {
+		i := s.pick(r)
+		if len(s.parcels[i]) == 0 {
+			r.Skip("nothing has left")
+		}
+		j := rapid.IntRange(0, len(s.parcels[i])-1).Draw(r, "parcel")
+		want := say(s.world, s.world.Orders[i], s.world.Orders[i].Parcels[j])
+		_, code := do(s.bench, s.parcels[i][j])
+		s.agree(r, "parcel", code, want)
+	}
+}
+
+func (s *sequence) giveBack(r *rapid.T) {
+	i, n, restock := s.pick(r), rapid.Int64Range(1, 5).Draw(r, "quantity"), rapid.Bool().Draw(r, "restock")
+	p := drawPlace(r)
+	p.SKU = rapid.SampledFrom(s.world.Orders[i].Lines).Draw(r, "line").SKU
+	want := s.world.Return(s.world.Orders[i], p, n, restock)
+	_, code := s.bench.giveBack(s.ids[i], p.stock(), n, restock)
+	s.agree(r, "return", code, want)
+}
+
+func (s *sequence) serve(r *rapid.T) {
+	sku := rapid.SampledFrom(skus).Draw(r, "sku")
+	s.world.Serve(sku)
+	s.bench.serve(sku)
 }
 
 func (s *sequence) receive(r *rapid.T) {
@@ -383,8 +497,16 @@ func (s *sequence) compare(r *rapid.T) {
 			r.Fatalf("order %d: reserved in the table %v, in the model %v", i, reserved, expected)
 		}
 		for _, l := range got.Lines {
-			if l.Backordered != want.Waiting[l.SKU] {
-				r.Fatalf("order %d: %d of %s wait in the table, %d in the model", i, l.Backordered, l.SKU, want.Waiting[l.SKU])
+			for _, n := range []struct {
+				what        string
+				got, expect int64
+			}{
+				{"wait", l.Backordered, want.Waiting[l.SKU]}, {"have left", l.Shipped, want.Shipped[l.SKU]},
+				{"are cancelled", l.Cancelled, want.Cancelled[l.SKU]}, {"came back", l.Returned, want.Returned[l.SKU]},
+			} {
+				if n.got != n.expect {
+					r.Fatalf("order %d: %d of %s %s in the table, %d in the model", i, n.got, l.SKU, n.what, n.expect)
+				}
 			}
 		}
 	}
@@ -394,119 +516,217 @@ func (s *sequence) compare(r *rapid.T) {
 // balance is what the operations that succeeded make it.
 func TestBalancesAddUpAtEveryPause(t *testing.T) {
 	t.Parallel()
-	const workers, pauses, perPause = 8, 20, 63
+	c := newCrowd(t, skus)
+	for range 20 {
+		c.work(8, func(done int) bool { return done < 63 })
+		c.addsUp()
+	}
+	t.Logf("%d operations, %d orders", c.keys, len(c.seen))
+}
+
+// Sixteen for a minute on twenty SKUs, which is a warehouse's busy day.
+func TestBalancesAddUpThroughABusyMinute(t *testing.T) {
+	t.Parallel()
+	many := slices.Clone(skus)
+	for len(many) < 20 {
+		many = append(many, fmt.Sprint("SKU-", len(many)))
+	}
+	c := newCrowd(t, many)
+	const pauses = 5
+	for range pauses {
+		end := time.Now().Add(*minuteFlag / pauses)
+		c.work(16, func(int) bool { return time.Now().Before(end) })
+		c.addsUp()
+	}
+	t.Logf("%d operations, %d orders", c.keys, len(c.seen))
+}
+
+// crowd is workers on one table, and what they were told.
+type crowd struct {
+	*bench
+	t      *testing.T
+	skus   []string
+	seed   uint64
+	worker uint64 // how many there were so far: each has dice of its own
+
+	mu      sync.Mutex
+	seen    map[string]order.Order // the newest version that anybody was told of
+	parcels []string               // ids of shipments, the oldest first
+	onHand  map[stock.Place]int64
+}
+
+func newCrowd(t *testing.T, skus []string) *crowd {
+	t.Helper()
 	seed := *seedFlag
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("seed %d (again with -model.seed)", seed)
-	b := newBench(t, dice(rand.New(rand.NewPCG(seed, 0))))
-	onHand := map[stock.Place]int64{}
-	seen := map[string]order.Order{} // the newest version that anybody was told of
-	var mu sync.Mutex
-	told := func(o order.Order) {
-		mu.Lock()
-		defer mu.Unlock()
-		if seen[o.ID].Version < o.Version {
-			seen[o.ID] = o
+	return &crowd{
+		bench: newBench(t, skus, dice(rand.New(rand.NewPCG(seed, 0)))), t: t, skus: skus, seed: seed,
+		seen: map[string]order.Order{}, onHand: map[stock.Place]int64{},
+	}
+}
+
+// work has workers do random operations while more says so of what each of them did.
+func (c *crowd) work(workers int, more func(done int) bool) {
+	var wg sync.WaitGroup
+	for range workers {
+		c.worker++
+		r := rand.New(rand.NewPCG(c.seed, c.worker))
+		wg.Go(func() {
+			for n := 0; more(n); n++ {
+				c.random(r)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// addsUp fails the test unless the table is what the operations came to.
+func (c *crowd) addsUp() {
+	c.t.Helper()
+	reserved, missing := map[stock.Place]int64{}, maps.Clone(c.seen)
+	for id, stored := range c.orders() {
+		// An adjustment, a shipment or a return changes orders without telling of them.
+		o := c.seen[id]
+		if stored.Version < o.Version || (stored.Version == o.Version && stored.Status != o.Status) || !stored.Sound() {
+			c.t.Fatalf("order %s: told of version %d %s, stored is %d %s", id, o.Version, o.Status, stored.Version, stored.Status)
+		}
+		for p, n := range stored.Allocations() {
+			reserved[p] += n
+		}
+		delete(missing, id)
+	}
+	if len(missing) > 0 {
+		c.t.Fatalf("orders that were told of and are not there: %v", missing)
+	}
+	for p, i := range c.stocked() {
+		if i.OnHand != c.onHand[p] || i.Reserved != reserved[p] {
+			c.t.Fatalf("%v: table %d on hand and %d reserved, operations come to %d and %d", p, i.OnHand, i.Reserved, c.onHand[p], reserved[p])
 		}
 	}
-	moved := func(m stock.Movement, code string) {
-		if code != "" {
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range m.Changes() {
-			onHand[c.Place] += c.OnHand
-		}
+	c.proven()
+}
+
+func (c *crowd) told(o order.Order, code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if code == "" && c.seen[o.ID].Version < o.Version {
+		c.seen[o.ID] = o
 	}
-	for pause := range pauses {
-		var wg sync.WaitGroup
-		for w := range workers {
-			r := rand.New(rand.NewPCG(seed, uint64(1+pause*workers+w)))
-			wg.Go(func() {
-				for range perPause {
-					b.random(r, seen, &mu, told, moved)
-				}
-			})
-		}
-		wg.Wait()
-		reserved, missing := map[stock.Place]int64{}, maps.Clone(seen)
-		for id, stored := range b.orders() {
-			// An adjustment changes orders without telling their ids.
-			o := seen[id]
-			if stored.Version < o.Version || (stored.Version == o.Version && stored.Status != o.Status) || !stored.Sound() {
-				t.Fatalf("order %s: told of version %d %s, stored is %d %s", id, o.Version, o.Status, stored.Version, stored.Status)
-			}
-			for p, n := range stored.Allocations() {
-				reserved[p] += n
-			}
-			delete(missing, id)
-		}
-		if len(missing) > 0 {
-			t.Fatalf("orders that were told of and are not there: %v", missing)
-		}
-		for p, i := range b.stocked() {
-			if i.OnHand != onHand[p] || i.Reserved != reserved[p] {
-				t.Fatalf("pause %d, %v: table %d on hand and %d reserved, operations come to %d and %d", pause, p, i.OnHand, i.Reserved, onHand[p], reserved[p])
-			}
-		}
-		b.proven()
+}
+
+func (c *crowd) moved(m stock.Movement, code string) {
+	if code != "" {
+		return
 	}
-	t.Logf("%d operations, %d orders", b.keys, len(seen))
+	for _, change := range m.Changes() {
+		c.add(change.Place, change.OnHand)
+	}
+}
+
+func (c *crowd) add(p stock.Place, n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onHand[p] += n
+}
+
+// came counts the goods of a shipment that came back (or left, for a negative sign).
+func (c *crowd) came(s shipment.Shipment, sign int64) {
+	for _, l := range s.Lines {
+		c.add(stock.Place{SKU: l.SKU, Location: s.Location}, sign*l.Quantity)
+	}
+}
+
+// recent draws one of the newest of sorted ids, so that workers meet.
+func recent(r *rand.Rand, ids []string) string {
+	return ids[len(ids)-1-r.IntN(min(len(ids), 12))]
 }
 
 // random does one random operation.
-func (b *bench) random(r *rand.Rand, seen map[string]order.Order, mu *sync.Mutex, told func(order.Order), moved func(stock.Movement, string)) {
-	place := Place{skus[r.IntN(len(skus))], locations[r.IntN(2)]}.stock()
+func (c *crowd) random(r *rand.Rand) {
+	place := Place{c.skus[r.IntN(len(c.skus))], locations[r.IntN(2)]}.stock()
 	n := 1 + r.Int64N(9)
-	lines := []Line{{skus[r.IntN(len(skus))], n}}
-	if other := skus[r.IntN(len(skus))]; other != lines[0].SKU {
+	lines := []Line{{place.SKU, n}}
+	if other := c.skus[r.IntN(len(c.skus))]; other != place.SKU {
 		lines = append(lines, Line{other, 1 + r.Int64N(5)})
 	}
-	mu.Lock()
-	ids := slices.Sorted(maps.Keys(seen))
-	mu.Unlock()
-	tell := func(o order.Order, code string) {
-		if code == "" {
-			told(o)
-		}
-	}
-	kind := r.IntN(10)
+	c.mu.Lock()
+	ids, parcels := slices.Sorted(maps.Keys(c.seen)), slices.Clone(c.parcels)
+	c.mu.Unlock()
+	kind := r.IntN(14)
 	switch {
 	case kind < 3 || len(ids) == 0:
-		tell(b.place(lines, kind > 0))
+		c.told(c.place(lines, kind > 0))
 	case kind == 3:
-		moved(b.move(stock.Movement{Kind: stock.Receive, Place: place, Quantity: 3 * n}, false))
+		c.moved(c.move(stock.Movement{Kind: stock.Receive, Place: place, Quantity: 3 * n}, false))
 	case kind == 4:
-		moved(b.move(stock.Movement{Kind: stock.Adjust, Place: place, Quantity: []int64{-n, n}[r.IntN(2)], Reason: "count"}, r.IntN(2) == 0))
+		c.moved(c.move(stock.Movement{Kind: stock.Adjust, Place: place, Quantity: []int64{-n, n}[r.IntN(2)], Reason: "count"}, r.IntN(2) == 0))
 	case kind == 5:
 		to := locations[0]
 		if to == place.Location {
 			to = locations[1]
 		}
-		moved(b.move(stock.Movement{Kind: stock.Transfer, Place: place, Quantity: n, ToLocation: to}, false))
+		c.moved(c.move(stock.Movement{Kind: stock.Transfer, Place: place, Quantity: n, ToLocation: to}, false))
+	case kind < 9:
+		c.fulfil(r, recent(r, ids), parcels)
+	case kind == 9:
+		c.serve(place.SKU)
 	default:
-		// The newest orders, so that workers meet.
-		id := ids[len(ids)-1-r.IntN(min(len(ids), 12))]
-		// Many cancels, so that open orders, which adjustments walk, stay few.
-		do := []func(context.Context, ordering.By) (order.Order, error){
-			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Cancel(ctx, by, id, "") },
-			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Cancel(ctx, by, id, "") },
-			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Cancel(ctx, by, id, "") },
-			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Confirm(ctx, by, id) },
-			func(ctx context.Context, by ordering.By) (order.Order, error) {
-				return b.desk.Hold(ctx, by, id, "wait")
-			},
-			func(ctx context.Context, by ordering.By) (order.Order, error) { return b.desk.Release(ctx, by, id) },
-			func(ctx context.Context, by ordering.By) (order.Order, error) {
-				return b.desk.Edit(ctx, by, id, ordering.Edit{Wishes: wishes(lines)})
-			},
-			func(ctx context.Context, by ordering.By) (order.Order, error) {
-				return b.desk.Edit(ctx, by, id, ordering.Edit{Wishes: wishes(lines)})
-			},
-		}[r.IntN(8)]
-		tell(b.order(b.mark("change"), do))
+		c.told(c.order(c.mark("change"), c.change(r, recent(r, ids), lines)))
 	}
+}
+
+// fulfil ships, takes back or returns something of an order.
+func (c *crowd) fulfil(r *rand.Rand, id string, parcels []string) {
+	c.mu.Lock()
+	lines := c.seen[id].Lines
+	c.mu.Unlock()
+	p := stock.Place{SKU: lines[r.IntN(len(lines))].SKU, Location: locations[r.IntN(2)]}
+	n := 1 + r.Int64N(5)
+	switch kind := r.IntN(6); {
+	case kind < 3:
+		if s, code := c.ship(id, p, n); code == "" {
+			c.came(s, -1)
+			c.mu.Lock()
+			c.parcels = append(c.parcels, s.ID)
+			c.mu.Unlock()
+		}
+	case kind == 3:
+		if b, code := c.giveBack(id, p, n, r.IntN(2) == 0); code == "" {
+			for _, l := range b.Lines {
+				if l.Restock {
+					c.add(stock.Place{SKU: l.SKU, Location: b.Location}, l.Quantity)
+				}
+			}
+		}
+	case len(parcels) == 0:
+	case kind == 4:
+		if s, code := c.undo(recent(r, parcels)); code == "" {
+			c.came(s, 1)
+		}
+	default:
+		c.deliver(recent(r, parcels))
+	}
+}
+
+// change is a random change of an order. Many are cancels, so that open orders,
+// which adjustments walk, stay few.
+func (c *crowd) change(r *rand.Rand, id string, lines []Line) func(context.Context, ordering.By) (order.Order, error) {
+	return []func(context.Context, ordering.By) (order.Order, error){
+		func(ctx context.Context, by ordering.By) (order.Order, error) { return c.desk.Cancel(ctx, by, id, "") },
+		func(ctx context.Context, by ordering.By) (order.Order, error) { return c.desk.Cancel(ctx, by, id, "") },
+		func(ctx context.Context, by ordering.By) (order.Order, error) {
+			return c.desk.CancelBackorders(ctx, by, id, "")
+		},
+		func(ctx context.Context, by ordering.By) (order.Order, error) { return c.desk.Confirm(ctx, by, id) },
+		func(ctx context.Context, by ordering.By) (order.Order, error) {
+			return c.desk.Hold(ctx, by, id, "wait")
+		},
+		func(ctx context.Context, by ordering.By) (order.Order, error) { return c.desk.Release(ctx, by, id) },
+		func(ctx context.Context, by ordering.By) (order.Order, error) {
+			return c.desk.Edit(ctx, by, id, ordering.Edit{Wishes: wishes(lines)})
+		},
+	}[r.IntN(7)]
 }

@@ -1,10 +1,11 @@
 // Package template reads the SAM template as far as a laptop needs it: which
-// path goes to which function, and what the table looks like. The runner and
-// the tests build both from template.yaml, so neither can drift from what is
-// deployed.
+// path goes to which function, what else starts functions, and what the table
+// looks like. The runner and the tests build it all from template.yaml, so
+// none of it can drift from what is deployed.
 //
 // CloudFormation's functions (!Ref, !Sub, !GetAtt, !If) are let through
-// unresolved: nothing read here may depend on a parameter or a condition.
+// unresolved: nothing read here may depend on a parameter or a condition, but
+// for schedules, where a parameter stands for its default.
 package template
 
 import (
@@ -22,6 +23,8 @@ import (
 type Template struct {
 	functions []string
 	routes    []Route
+	streams   []Stream
+	schedules []Schedule
 	table     TableDefinition
 }
 
@@ -47,7 +50,8 @@ const (
 )
 
 // Load reads the template at path. It fails when the file isn't a SAM template
-// with exactly one table, or has a route or table property it can't understand.
+// with exactly one table, or has a route, another event or a table property it
+// can't understand.
 func Load(path string) (*Template, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -88,6 +92,14 @@ func (t *Template) Table() TableDefinition { return t.table }
 
 func parse(text []byte) (*Template, error) {
 	var doc struct {
+		Parameters map[string]struct {
+			Default string `yaml:"Default"`
+		} `yaml:"Parameters"`
+		Globals struct {
+			Function struct {
+				Timeout int `yaml:"Timeout"`
+			} `yaml:"Function"`
+		} `yaml:"Globals"`
 		Resources yaml.Node `yaml:"Resources"`
 	}
 	if err := yaml.Unmarshal(text, &doc); err != nil {
@@ -95,6 +107,10 @@ func parse(text []byte) (*Template, error) {
 	}
 	if doc.Resources.Kind != yaml.MappingNode {
 		return nil, errors.New("no Resources")
+	}
+	parameters := map[string]string{}
+	for name, p := range doc.Parameters {
+		parameters[name] = p.Default
 	}
 	t := &Template{}
 	tables := 0
@@ -110,6 +126,9 @@ func parse(text []byte) (*Template, error) {
 		case "AWS::Serverless::Function":
 			routes, err := parseRoutes(id, &resource.Properties)
 			if err != nil {
+				return nil, fmt.Errorf("%s: %w", id, err)
+			}
+			if err := t.triggers(id, &resource.Properties, doc.Globals.Function.Timeout, parameters); err != nil {
 				return nil, fmt.Errorf("%s: %w", id, err)
 			}
 			t.functions = append(t.functions, id)

@@ -35,7 +35,11 @@ const (
 	StockRead      Permission = "stock.read"
 	StockMove      Permission = "stock.move"
 	MovementsRead  Permission = "movements.read"
+	StockCount     Permission = "stock.count"
 	StockProof     Permission = "stock.proof"
+	ShipmentsRead  Permission = "shipments.read"
+	ShipmentsWrite Permission = "shipments.write" // ship, correct, undo, deliver
+	ReturnsWrite   Permission = "returns.write"
 	SettingsRead   Permission = "settings.read"
 	SettingsWrite  Permission = "settings.write"
 	AuditRead      Permission = "audit.read"
@@ -62,7 +66,8 @@ var Permissions = []Permission{
 	OrdersRead, OrdersWrite, OrdersImport, OrdersApprove, OrdersPrice, OrdersAll, OrdersFulfil,
 	ProductsRead, ProductsWrite,
 	CustomersRead, CustomersAdd, CustomersWrite, CustomersEdit, CustomersLimit, CustomersOwner,
-	LocationsRead, LocationsWrite, StockRead, StockMove, MovementsRead, StockProof,
+	LocationsRead, LocationsWrite, StockRead, StockMove, MovementsRead, StockCount, StockProof,
+	ShipmentsRead, ShipmentsWrite, ReturnsWrite,
 	SettingsRead, SettingsWrite, AuditRead, PricesRead, CostsRead,
 }
 
@@ -70,13 +75,14 @@ var Permissions = []Permission{
 var granted = map[Role][]Permission{
 	Sales: {
 		OrdersRead, OrdersWrite, CustomersRead, CustomersAdd, CustomersWrite, CustomersEdit,
-		ProductsRead, LocationsRead, StockRead, PricesRead,
+		ProductsRead, LocationsRead, StockRead, PricesRead, ShipmentsRead,
 	},
 	Warehouse: {
-		OrdersRead, OrdersFulfil, ProductsRead, LocationsRead, StockRead, StockMove, MovementsRead, StockProof,
+		OrdersRead, OrdersFulfil, ProductsRead, LocationsRead, StockRead, StockMove, MovementsRead, StockCount, StockProof,
+		ShipmentsRead, ShipmentsWrite, ReturnsWrite,
 	},
 	Finance: {
-		OrdersRead, OrdersAll, CustomersRead, CustomersWrite, CustomersLimit, ProductsRead, PricesRead,
+		OrdersRead, OrdersAll, CustomersRead, CustomersWrite, CustomersLimit, ProductsRead, PricesRead, ShipmentsRead,
 	},
 	Manager: Permissions,
 }

@@ -20,6 +20,7 @@ var regexMap = map[string]ogenregex.Regexp{
 	"^[^@\\s]{1,64}@[^@\\s]+\\.[^@\\s]+$": ogenregex.MustCompile("^[^@\\s]{1,64}@[^@\\s]+\\.[^@\\s]+$"),
 	"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$":    ogenregex.MustCompile("^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"),
 	"^\\+[1-9][0-9]{5,14}$":               ogenregex.MustCompile("^\\+[1-9][0-9]{5,14}$"),
+	"^https?://[^\\s]+$":                  ogenregex.MustCompile("^https?://[^\\s]+$"),
 }
 
 type (

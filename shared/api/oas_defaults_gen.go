@@ -3,6 +3,22 @@
 package api
 
 // setDefaults set default value of fields.
+func (s *Cancellation) setDefaults() {
+	{
+		val := bool(false)
+		s.Backordered.SetTo(val)
+	}
+}
+
+// setDefaults set default value of fields.
+func (s *CountPosting) setDefaults() {
+	{
+		val := bool(false)
+		s.Release.SetTo(val)
+	}
+}
+
+// setDefaults set default value of fields.
 func (s *ImportOrder) setDefaults() {
 	{
 		val := ImportOrderStatus("confirmed")
@@ -47,6 +63,22 @@ func (s *NewProduct) setDefaults() {
 	{
 		val := bool(true)
 		s.Active.SetTo(val)
+	}
+}
+
+// setDefaults set default value of fields.
+func (s *NewReturnLine) setDefaults() {
+	{
+		val := bool(true)
+		s.Restock.SetTo(val)
+	}
+}
+
+// setDefaults set default value of fields.
+func (s *NewShipment) setDefaults() {
+	{
+		val := bool(false)
+		s.Unpaid.SetTo(val)
 	}
 }
 

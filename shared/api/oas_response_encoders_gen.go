@@ -12,6 +12,54 @@ import (
 	"github.com/ogen-go/ogen/uri"
 )
 
+func encodeCancelCountResponse(response *CountHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeCancelOrderResponse(response *OrderHeaders, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
@@ -300,6 +348,54 @@ func encodeCreateProductResponse(response *ProductHeaders, w http.ResponseWriter
 	return nil
 }
 
+func encodeDeliverShipmentResponse(response *ShipmentHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeEditCustomerResponse(response *CustomerHeaders, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
@@ -540,6 +636,102 @@ func encodeEditSettingsResponse(response *SettingsHeaders, w http.ResponseWriter
 	return nil
 }
 
+func encodeEditShipmentResponse(response *ShipmentHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeEnterCountResponse(response *CountHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeGetContractResponse(response GetContractOK, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/vnd.oai.openapi")
 	w.WriteHeader(200)
@@ -549,6 +741,54 @@ func encodeGetContractResponse(response GetContractOK, w http.ResponseWriter) er
 		defer closer.Close()
 	}
 	if _, err := io.Copy(writer, response); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeGetCountResponse(response *CountHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
 		return errors.Wrap(err, "write")
 	}
 
@@ -597,6 +837,21 @@ func encodeGetCustomerResponse(response *CustomerHeaders, w http.ResponseWriter)
 	e := new(jx.Encoder)
 	response.Response.Encode(e)
 	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeGetDeliveryNoteResponse(response GetDeliveryNoteOK, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/pdf")
+	w.WriteHeader(200)
+
+	writer := w
+	if closer, ok := response.Data.(io.Closer); ok {
+		defer closer.Close()
+	}
+	if _, err := io.Copy(writer, response); err != nil {
 		return errors.Wrap(err, "write")
 	}
 
@@ -725,6 +980,21 @@ func encodeGetOrderResponse(response *OrderHeaders, w http.ResponseWriter) error
 	return nil
 }
 
+func encodeGetPickListResponse(response GetPickListOK, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/pdf")
+	w.WriteHeader(200)
+
+	writer := w
+	if closer, ok := response.Data.(io.Closer); ok {
+		defer closer.Close()
+	}
+	if _, err := io.Copy(writer, response); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeGetProductResponse(response *ProductHeaders, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
@@ -834,12 +1104,108 @@ func encodeGetSettingsResponse(response *SettingsHeaders, w http.ResponseWriter)
 	return nil
 }
 
+func encodeGetShipmentResponse(response *ShipmentHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeGetStockResponse(response *Stock, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(200)
 
 	e := new(jx.Encoder)
 	response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeGetTransferResponse(response *TransferHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
 	if _, err := e.WriteTo(w); err != nil {
 		return errors.Wrap(err, "write")
 	}
@@ -941,6 +1307,19 @@ func encodeListAuditResponse(response *AuditList, w http.ResponseWriter) error {
 	return nil
 }
 
+func encodeListCountsResponse(response *CountList, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeListCustomersResponse(response *CustomerList, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(200)
@@ -993,6 +1372,32 @@ func encodeListOrderEventsResponse(response *EventList, w http.ResponseWriter) e
 	return nil
 }
 
+func encodeListOrderReturnsResponse(response *ReturnList, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeListOrderShipmentsResponse(response *ShipmentList, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeListOrdersResponse(response *OrderList, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(200)
@@ -1019,7 +1424,33 @@ func encodeListProductsResponse(response *ProductList, w http.ResponseWriter) er
 	return nil
 }
 
+func encodeListShipmentsResponse(response *ShipmentList, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeListStockResponse(response *StockList, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeListTransfersResponse(response *TransferList, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(200)
 
@@ -1038,6 +1469,54 @@ func encodeMoveStockResponse(response *MovementHeaders, w http.ResponseWriter) e
 	// Encoding response headers.
 	{
 		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(201)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeOpenCountResponse(response *CountHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
 		// Encode "Idempotency-Replayed" header.
 		{
 			cfg := uri.HeaderParameterEncodingConfig{
@@ -1113,6 +1592,102 @@ func encodePlaceOrderResponse(response *OrderHeaders, w http.ResponseWriter) err
 	return nil
 }
 
+func encodePostCountResponse(response *CountHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeReceiveTransferResponse(response *TransferHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeReleaseOrderResponse(response *OrderHeaders, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
@@ -1161,12 +1736,189 @@ func encodeReleaseOrderResponse(response *OrderHeaders, w http.ResponseWriter) e
 	return nil
 }
 
+func encodeReturnOrderResponse(response *ReturnHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(201)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
 func encodeRunProofResponse(response *Proof, w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(200)
 
 	e := new(jx.Encoder)
 	response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeSendTransferResponse(response *TransferHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(201)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeShipOrderResponse(response *ShipmentHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(201)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
+	if _, err := e.WriteTo(w); err != nil {
+		return errors.Wrap(err, "write")
+	}
+
+	return nil
+}
+
+func encodeUndoShipmentResponse(response *ShipmentHeaders, w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Access-Control-Expose-Headers", "Etag,Idempotency-Replayed")
+	// Encoding response headers.
+	{
+		h := uri.NewHeaderEncoder(w.Header())
+		// Encode "ETag" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "ETag",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.ETag.Get(); ok {
+					return e.EncodeValue(conv.StringToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode ETag header")
+			}
+		}
+		// Encode "Idempotency-Replayed" header.
+		{
+			cfg := uri.HeaderParameterEncodingConfig{
+				Name:    "Idempotency-Replayed",
+				Explode: false,
+			}
+			if err := h.EncodeParam(cfg, func(e uri.Encoder) error {
+				if val, ok := response.IdempotencyReplayed.Get(); ok {
+					return e.EncodeValue(conv.BoolToString(val))
+				}
+				return nil
+			}); err != nil {
+				return errors.Wrap(err, "encode Idempotency-Replayed header")
+			}
+		}
+	}
+	w.WriteHeader(200)
+
+	e := new(jx.Encoder)
+	response.Response.Encode(e)
 	if _, err := e.WriteTo(w); err != nil {
 		return errors.Wrap(err, "write")
 	}

@@ -122,6 +122,51 @@ func (s *Address) SetPhone(val OptPhone) {
 	s.Phone = val
 }
 
+// Where an order takes its stock from. `priority` takes each line from the location with the lowest
+// priority first, split where that one is short. `fewest_shipments` takes the whole order from as few
+// locations as can be: from one if any has everything.
+// Ref: #/components/schemas/AllocationStrategy
+type AllocationStrategy string
+
+const (
+	AllocationStrategyPriority        AllocationStrategy = "priority"
+	AllocationStrategyFewestShipments AllocationStrategy = "fewest_shipments"
+)
+
+// AllValues returns all AllocationStrategy values.
+func (AllocationStrategy) AllValues() []AllocationStrategy {
+	return []AllocationStrategy{
+		AllocationStrategyPriority,
+		AllocationStrategyFewestShipments,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s AllocationStrategy) MarshalText() ([]byte, error) {
+	switch s {
+	case AllocationStrategyPriority:
+		return []byte(s), nil
+	case AllocationStrategyFewestShipments:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *AllocationStrategy) UnmarshalText(data []byte) error {
+	switch AllocationStrategy(data) {
+	case AllocationStrategyPriority:
+		*s = AllocationStrategyPriority
+		return nil
+	case AllocationStrategyFewestShipments:
+		*s = AllocationStrategyFewestShipments
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
 type Amount int64
 
 // Up to 20 free labels, for lists and reports.
@@ -242,6 +287,63 @@ func (s *AuditList) SetNextCursor(val NilString) {
 
 type BasisPoints int64
 
+// Ref: #/components/schemas/Cancellation
+type Cancellation struct {
+	// Why.
+	Reason OptString `json:"reason"`
+	// Give up only what waits for goods; the rest of the order stands.
+	Backordered OptBool `json:"backordered"`
+}
+
+// GetReason returns the value of Reason.
+func (s *Cancellation) GetReason() OptString {
+	return s.Reason
+}
+
+// GetBackordered returns the value of Backordered.
+func (s *Cancellation) GetBackordered() OptBool {
+	return s.Backordered
+}
+
+// SetReason sets the value of Reason.
+func (s *Cancellation) SetReason(val OptString) {
+	s.Reason = val
+}
+
+// SetBackordered sets the value of Backordered.
+func (s *Cancellation) SetBackordered(val OptBool) {
+	s.Backordered = val
+}
+
+type Carriers []CarriersItem
+
+type CarriersItem struct {
+	// What it is called.
+	Name string `json:"name"`
+	// An address with {number} in it; none for a van of one's own.
+	TrackingURL OptString `json:"tracking_url"`
+}
+
+// GetName returns the value of Name.
+func (s *CarriersItem) GetName() string {
+	return s.Name
+}
+
+// GetTrackingURL returns the value of TrackingURL.
+func (s *CarriersItem) GetTrackingURL() OptString {
+	return s.TrackingURL
+}
+
+// SetName sets the value of Name.
+func (s *CarriersItem) SetName(val string) {
+	s.Name = val
+}
+
+// SetTrackingURL sets the value of TrackingURL.
+func (s *CarriersItem) SetTrackingURL(val OptString) {
+	s.TrackingURL = val
+}
+
 // What stands on documents.
 // Ref: #/components/schemas/Company
 type Company struct {
@@ -302,6 +404,382 @@ func (s *Company) SetTaxID(val OptString) {
 // SetAddress sets the value of Address.
 func (s *Company) SetAddress(val OptAddress) {
 	s.Address = val
+}
+
+// A stocktake of one location.
+// Ref: #/components/schemas/Count
+type Count struct {
+	ID ID `json:"id"`
+	// Counts the changes; the ETag.
+	Version  int64        `json:"version"`
+	Status   CountStatus  `json:"status"`
+	Location LocationCode `json:"location"`
+	// By SKU; absent in lists, where a thousand for each count would be too many.
+	Lines []CountLinesItem `json:"lines"`
+	// Which shelves, which team.
+	Note OptString `json:"note"`
+	// Who opened it.
+	OpenedBy string `json:"opened_by"`
+	// When.
+	OpenedAt time.Time `json:"opened_at"`
+	// Who posted it.
+	PostedBy OptString `json:"posted_by"`
+	// When.
+	PostedAt OptDateTime `json:"posted_at"`
+	// When it last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// GetID returns the value of ID.
+func (s *Count) GetID() ID {
+	return s.ID
+}
+
+// GetVersion returns the value of Version.
+func (s *Count) GetVersion() int64 {
+	return s.Version
+}
+
+// GetStatus returns the value of Status.
+func (s *Count) GetStatus() CountStatus {
+	return s.Status
+}
+
+// GetLocation returns the value of Location.
+func (s *Count) GetLocation() LocationCode {
+	return s.Location
+}
+
+// GetLines returns the value of Lines.
+func (s *Count) GetLines() []CountLinesItem {
+	return s.Lines
+}
+
+// GetNote returns the value of Note.
+func (s *Count) GetNote() OptString {
+	return s.Note
+}
+
+// GetOpenedBy returns the value of OpenedBy.
+func (s *Count) GetOpenedBy() string {
+	return s.OpenedBy
+}
+
+// GetOpenedAt returns the value of OpenedAt.
+func (s *Count) GetOpenedAt() time.Time {
+	return s.OpenedAt
+}
+
+// GetPostedBy returns the value of PostedBy.
+func (s *Count) GetPostedBy() OptString {
+	return s.PostedBy
+}
+
+// GetPostedAt returns the value of PostedAt.
+func (s *Count) GetPostedAt() OptDateTime {
+	return s.PostedAt
+}
+
+// GetUpdatedAt returns the value of UpdatedAt.
+func (s *Count) GetUpdatedAt() time.Time {
+	return s.UpdatedAt
+}
+
+// SetID sets the value of ID.
+func (s *Count) SetID(val ID) {
+	s.ID = val
+}
+
+// SetVersion sets the value of Version.
+func (s *Count) SetVersion(val int64) {
+	s.Version = val
+}
+
+// SetStatus sets the value of Status.
+func (s *Count) SetStatus(val CountStatus) {
+	s.Status = val
+}
+
+// SetLocation sets the value of Location.
+func (s *Count) SetLocation(val LocationCode) {
+	s.Location = val
+}
+
+// SetLines sets the value of Lines.
+func (s *Count) SetLines(val []CountLinesItem) {
+	s.Lines = val
+}
+
+// SetNote sets the value of Note.
+func (s *Count) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetOpenedBy sets the value of OpenedBy.
+func (s *Count) SetOpenedBy(val string) {
+	s.OpenedBy = val
+}
+
+// SetOpenedAt sets the value of OpenedAt.
+func (s *Count) SetOpenedAt(val time.Time) {
+	s.OpenedAt = val
+}
+
+// SetPostedBy sets the value of PostedBy.
+func (s *Count) SetPostedBy(val OptString) {
+	s.PostedBy = val
+}
+
+// SetPostedAt sets the value of PostedAt.
+func (s *Count) SetPostedAt(val OptDateTime) {
+	s.PostedAt = val
+}
+
+// SetUpdatedAt sets the value of UpdatedAt.
+func (s *Count) SetUpdatedAt(val time.Time) {
+	s.UpdatedAt = val
+}
+
+// What was counted.
+// Ref: #/components/schemas/CountEntry
+type CountEntry struct {
+	Lines []CountEntryLinesItem `json:"lines"`
+}
+
+// GetLines returns the value of Lines.
+func (s *CountEntry) GetLines() []CountEntryLinesItem {
+	return s.Lines
+}
+
+// SetLines sets the value of Lines.
+func (s *CountEntry) SetLines(val []CountEntryLinesItem) {
+	s.Lines = val
+}
+
+type CountEntryLinesItem struct {
+	Sku SKU `json:"sku"`
+	// How many were there; null takes the entry back.
+	Counted NilInt64 `json:"counted"`
+}
+
+// GetSku returns the value of Sku.
+func (s *CountEntryLinesItem) GetSku() SKU {
+	return s.Sku
+}
+
+// GetCounted returns the value of Counted.
+func (s *CountEntryLinesItem) GetCounted() NilInt64 {
+	return s.Counted
+}
+
+// SetSku sets the value of Sku.
+func (s *CountEntryLinesItem) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetCounted sets the value of Counted.
+func (s *CountEntryLinesItem) SetCounted(val NilInt64) {
+	s.Counted = val
+}
+
+// CountHeaders wraps Count with response headers.
+type CountHeaders struct {
+	ETag                OptString
+	IdempotencyReplayed OptBool
+	Response            Count
+}
+
+// GetETag returns the value of ETag.
+func (s *CountHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *CountHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *CountHeaders) GetResponse() Count {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *CountHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *CountHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *CountHeaders) SetResponse(val Count) {
+	s.Response = val
+}
+
+type CountLinesItem struct {
+	Sku SKU `json:"sku"`
+	// How many were there.
+	Counted int64 `json:"counted"`
+	// What was on hand when it was entered.
+	Expected int64 `json:"expected"`
+	// Counted − expected; what is posted.
+	Difference int64 `json:"difference"`
+	Movement   OptID `json:"movement"`
+}
+
+// GetSku returns the value of Sku.
+func (s *CountLinesItem) GetSku() SKU {
+	return s.Sku
+}
+
+// GetCounted returns the value of Counted.
+func (s *CountLinesItem) GetCounted() int64 {
+	return s.Counted
+}
+
+// GetExpected returns the value of Expected.
+func (s *CountLinesItem) GetExpected() int64 {
+	return s.Expected
+}
+
+// GetDifference returns the value of Difference.
+func (s *CountLinesItem) GetDifference() int64 {
+	return s.Difference
+}
+
+// GetMovement returns the value of Movement.
+func (s *CountLinesItem) GetMovement() OptID {
+	return s.Movement
+}
+
+// SetSku sets the value of Sku.
+func (s *CountLinesItem) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetCounted sets the value of Counted.
+func (s *CountLinesItem) SetCounted(val int64) {
+	s.Counted = val
+}
+
+// SetExpected sets the value of Expected.
+func (s *CountLinesItem) SetExpected(val int64) {
+	s.Expected = val
+}
+
+// SetDifference sets the value of Difference.
+func (s *CountLinesItem) SetDifference(val int64) {
+	s.Difference = val
+}
+
+// SetMovement sets the value of Movement.
+func (s *CountLinesItem) SetMovement(val OptID) {
+	s.Movement = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/CountList
+type CountList struct {
+	Items []Count `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *CountList) GetItems() []Count {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *CountList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *CountList) SetItems(val []Count) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *CountList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// How to post.
+// Ref: #/components/schemas/CountPosting
+type CountPosting struct {
+	// Let the newest orders give way where reserved units are missing.
+	Release OptBool `json:"release"`
+}
+
+// GetRelease returns the value of Release.
+func (s *CountPosting) GetRelease() OptBool {
+	return s.Release
+}
+
+// SetRelease sets the value of Release.
+func (s *CountPosting) SetRelease(val OptBool) {
+	s.Release = val
+}
+
+// `posting` is a count whose posting was interrupted; posting it again finishes it.
+// Ref: #/components/schemas/CountStatus
+type CountStatus string
+
+const (
+	CountStatusOpen      CountStatus = "open"
+	CountStatusPosting   CountStatus = "posting"
+	CountStatusPosted    CountStatus = "posted"
+	CountStatusCancelled CountStatus = "cancelled"
+)
+
+// AllValues returns all CountStatus values.
+func (CountStatus) AllValues() []CountStatus {
+	return []CountStatus{
+		CountStatusOpen,
+		CountStatusPosting,
+		CountStatusPosted,
+		CountStatusCancelled,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s CountStatus) MarshalText() ([]byte, error) {
+	switch s {
+	case CountStatusOpen:
+		return []byte(s), nil
+	case CountStatusPosting:
+		return []byte(s), nil
+	case CountStatusPosted:
+		return []byte(s), nil
+	case CountStatusCancelled:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *CountStatus) UnmarshalText(data []byte) error {
+	switch CountStatus(data) {
+	case CountStatusOpen:
+		*s = CountStatusOpen
+		return nil
+	case CountStatusPosting:
+		*s = CountStatusPosting
+		return nil
+	case CountStatusPosted:
+		*s = CountStatusPosted
+		return nil
+	case CountStatusCancelled:
+		*s = CountStatusCancelled
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
 }
 
 type Currency string
@@ -671,6 +1149,23 @@ func (s *CustomerList) SetNextCursor(val NilString) {
 	s.NextCursor = val
 }
 
+// When it arrived.
+// Ref: #/components/schemas/Delivery
+type Delivery struct {
+	// Not before it left, not in the future; now unless given.
+	DeliveredAt OptDateTime `json:"delivered_at"`
+}
+
+// GetDeliveredAt returns the value of DeliveredAt.
+func (s *Delivery) GetDeliveredAt() OptDateTime {
+	return s.DeliveredAt
+}
+
+// SetDeliveredAt sets the value of DeliveredAt.
+func (s *Delivery) SetDeliveredAt(val OptDateTime) {
+	s.DeliveredAt = val
+}
+
 // How much discount each role gives without approval. A role that is not named gives none; managers
 // need no approval.
 // Ref: #/components/schemas/DiscountLimits
@@ -832,6 +1327,20 @@ func (s GetContractOK) Read(p []byte) (n int, err error) {
 	return s.Data.Read(p)
 }
 
+type GetDeliveryNoteOK struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s GetDeliveryNoteOK) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
 type GetHealthOK struct {
 	// Always `ok`; anything else is a 503.
 	Status GetHealthOKStatus `json:"status"`
@@ -880,6 +1389,20 @@ func (s *GetHealthOKStatus) UnmarshalText(data []byte) error {
 	default:
 		return errors.Errorf("invalid value: %q", data)
 	}
+}
+
+type GetPickListOK struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s GetPickListOK) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
 }
 
 // Ref: #/components/schemas/Hold
@@ -1354,6 +1877,8 @@ type Line struct {
 	Backordered int64 `json:"backordered"`
 	// How many have left.
 	Shipped int64 `json:"shipped"`
+	// How many were given up before they left; the customer does not pay for them.
+	Cancelled int64 `json:"cancelled"`
 	// How many came back.
 	Returned int64 `json:"returned"`
 	// Where the reserved units are.
@@ -1418,6 +1943,11 @@ func (s *Line) GetBackordered() int64 {
 // GetShipped returns the value of Shipped.
 func (s *Line) GetShipped() int64 {
 	return s.Shipped
+}
+
+// GetCancelled returns the value of Cancelled.
+func (s *Line) GetCancelled() int64 {
+	return s.Cancelled
 }
 
 // GetReturned returns the value of Returned.
@@ -1488,6 +2018,11 @@ func (s *Line) SetBackordered(val int64) {
 // SetShipped sets the value of Shipped.
 func (s *Line) SetShipped(val int64) {
 	s.Shipped = val
+}
+
+// SetCancelled sets the value of Cancelled.
+func (s *Line) SetCancelled(val int64) {
+	s.Cancelled = val
 }
 
 // SetReturned sets the value of Returned.
@@ -2070,6 +2605,34 @@ func (s *Names) init() Names {
 	return m
 }
 
+// What is to be counted.
+// Ref: #/components/schemas/NewCount
+type NewCount struct {
+	Location LocationCode `json:"location"`
+	// Which shelves, which team.
+	Note OptString `json:"note"`
+}
+
+// GetLocation returns the value of Location.
+func (s *NewCount) GetLocation() LocationCode {
+	return s.Location
+}
+
+// GetNote returns the value of Note.
+func (s *NewCount) GetNote() OptString {
+	return s.Note
+}
+
+// SetLocation sets the value of Location.
+func (s *NewCount) SetLocation(val LocationCode) {
+	s.Location = val
+}
+
+// SetNote sets the value of Note.
+func (s *NewCount) SetNote(val OptString) {
+	s.Note = val
+}
+
 // A customer to create.
 // Ref: #/components/schemas/NewCustomer
 type NewCustomer struct {
@@ -2621,6 +3184,8 @@ type NewProduct struct {
 	TaxClass OptString `json:"tax_class"`
 	// Whether it may be ordered beyond stock.
 	Backorder OptBool `json:"backorder"`
+	// Where it stands, by location: pick lists are in the order of the bins.
+	Bins OptNewProductBins `json:"bins"`
 	// At or below this many available it should be reordered.
 	ReorderPoint OptInt64 `json:"reorder_point"`
 	// Whether it can be ordered.
@@ -2666,6 +3231,11 @@ func (s *NewProduct) GetTaxClass() OptString {
 // GetBackorder returns the value of Backorder.
 func (s *NewProduct) GetBackorder() OptBool {
 	return s.Backorder
+}
+
+// GetBins returns the value of Bins.
+func (s *NewProduct) GetBins() OptNewProductBins {
+	return s.Bins
 }
 
 // GetReorderPoint returns the value of ReorderPoint.
@@ -2723,6 +3293,11 @@ func (s *NewProduct) SetBackorder(val OptBool) {
 	s.Backorder = val
 }
 
+// SetBins sets the value of Bins.
+func (s *NewProduct) SetBins(val OptNewProductBins) {
+	s.Bins = val
+}
+
 // SetReorderPoint sets the value of ReorderPoint.
 func (s *NewProduct) SetReorderPoint(val OptInt64) {
 	s.ReorderPoint = val
@@ -2736,6 +3311,336 @@ func (s *NewProduct) SetActive(val OptBool) {
 // SetAttributes sets the value of Attributes.
 func (s *NewProduct) SetAttributes(val OptAttributes) {
 	s.Attributes = val
+}
+
+// Where it stands, by location: pick lists are in the order of the bins.
+type NewProductBins map[string]string
+
+func (s *NewProductBins) init() NewProductBins {
+	m := *s
+	if m == nil {
+		m = map[string]string{}
+		*s = m
+	}
+	return m
+}
+
+// What came back.
+// Ref: #/components/schemas/NewReturn
+type NewReturn struct {
+	Lines    []NewReturnLine `json:"lines"`
+	Location OptLocationCode `json:"location"`
+	// Why it came back, for lines without a reason of their own.
+	Reason OptString `json:"reason"`
+	// A note for staff.
+	Note OptString `json:"note"`
+}
+
+// GetLines returns the value of Lines.
+func (s *NewReturn) GetLines() []NewReturnLine {
+	return s.Lines
+}
+
+// GetLocation returns the value of Location.
+func (s *NewReturn) GetLocation() OptLocationCode {
+	return s.Location
+}
+
+// GetReason returns the value of Reason.
+func (s *NewReturn) GetReason() OptString {
+	return s.Reason
+}
+
+// GetNote returns the value of Note.
+func (s *NewReturn) GetNote() OptString {
+	return s.Note
+}
+
+// SetLines sets the value of Lines.
+func (s *NewReturn) SetLines(val []NewReturnLine) {
+	s.Lines = val
+}
+
+// SetLocation sets the value of Location.
+func (s *NewReturn) SetLocation(val OptLocationCode) {
+	s.Location = val
+}
+
+// SetReason sets the value of Reason.
+func (s *NewReturn) SetReason(val OptString) {
+	s.Reason = val
+}
+
+// SetNote sets the value of Note.
+func (s *NewReturn) SetNote(val OptString) {
+	s.Note = val
+}
+
+// What came back of one SKU. A SKU may stand twice, as restocked and as scrapped.
+// Ref: #/components/schemas/NewReturnLine
+type NewReturnLine struct {
+	Sku      SKU      `json:"sku"`
+	Quantity Quantity `json:"quantity"`
+	// Whether it is fit to be sold again; otherwise it is scrapped.
+	Restock OptBool `json:"restock"`
+	// Why it came back; needed here or for the whole return.
+	Reason OptString `json:"reason"`
+}
+
+// GetSku returns the value of Sku.
+func (s *NewReturnLine) GetSku() SKU {
+	return s.Sku
+}
+
+// GetQuantity returns the value of Quantity.
+func (s *NewReturnLine) GetQuantity() Quantity {
+	return s.Quantity
+}
+
+// GetRestock returns the value of Restock.
+func (s *NewReturnLine) GetRestock() OptBool {
+	return s.Restock
+}
+
+// GetReason returns the value of Reason.
+func (s *NewReturnLine) GetReason() OptString {
+	return s.Reason
+}
+
+// SetSku sets the value of Sku.
+func (s *NewReturnLine) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetQuantity sets the value of Quantity.
+func (s *NewReturnLine) SetQuantity(val Quantity) {
+	s.Quantity = val
+}
+
+// SetRestock sets the value of Restock.
+func (s *NewReturnLine) SetRestock(val OptBool) {
+	s.Restock = val
+}
+
+// SetReason sets the value of Reason.
+func (s *NewReturnLine) SetReason(val OptString) {
+	s.Reason = val
+}
+
+// What is to leave.
+// Ref: #/components/schemas/NewShipment
+type NewShipment struct {
+	Location OptLocationCode `json:"location"`
+	Lines    []PickLine      `json:"lines"`
+	// One of the settings' carriers, by name, in capitals or not.
+	Carrier OptString `json:"carrier"`
+	// The carrier's number.
+	TrackingNumber OptString   `json:"tracking_number"`
+	Packages       OptPackages `json:"packages"`
+	WeightGrams    OptWeight   `json:"weight_grams"`
+	// Stands on the delivery note.
+	Note OptString `json:"note"`
+	// When it left, not in the future; now unless given.
+	ShippedAt OptDateTime `json:"shipped_at"`
+	// Ship a prepaid order that nobody paid, where the settings let the caller's role.
+	Unpaid OptBool `json:"unpaid"`
+}
+
+// GetLocation returns the value of Location.
+func (s *NewShipment) GetLocation() OptLocationCode {
+	return s.Location
+}
+
+// GetLines returns the value of Lines.
+func (s *NewShipment) GetLines() []PickLine {
+	return s.Lines
+}
+
+// GetCarrier returns the value of Carrier.
+func (s *NewShipment) GetCarrier() OptString {
+	return s.Carrier
+}
+
+// GetTrackingNumber returns the value of TrackingNumber.
+func (s *NewShipment) GetTrackingNumber() OptString {
+	return s.TrackingNumber
+}
+
+// GetPackages returns the value of Packages.
+func (s *NewShipment) GetPackages() OptPackages {
+	return s.Packages
+}
+
+// GetWeightGrams returns the value of WeightGrams.
+func (s *NewShipment) GetWeightGrams() OptWeight {
+	return s.WeightGrams
+}
+
+// GetNote returns the value of Note.
+func (s *NewShipment) GetNote() OptString {
+	return s.Note
+}
+
+// GetShippedAt returns the value of ShippedAt.
+func (s *NewShipment) GetShippedAt() OptDateTime {
+	return s.ShippedAt
+}
+
+// GetUnpaid returns the value of Unpaid.
+func (s *NewShipment) GetUnpaid() OptBool {
+	return s.Unpaid
+}
+
+// SetLocation sets the value of Location.
+func (s *NewShipment) SetLocation(val OptLocationCode) {
+	s.Location = val
+}
+
+// SetLines sets the value of Lines.
+func (s *NewShipment) SetLines(val []PickLine) {
+	s.Lines = val
+}
+
+// SetCarrier sets the value of Carrier.
+func (s *NewShipment) SetCarrier(val OptString) {
+	s.Carrier = val
+}
+
+// SetTrackingNumber sets the value of TrackingNumber.
+func (s *NewShipment) SetTrackingNumber(val OptString) {
+	s.TrackingNumber = val
+}
+
+// SetPackages sets the value of Packages.
+func (s *NewShipment) SetPackages(val OptPackages) {
+	s.Packages = val
+}
+
+// SetWeightGrams sets the value of WeightGrams.
+func (s *NewShipment) SetWeightGrams(val OptWeight) {
+	s.WeightGrams = val
+}
+
+// SetNote sets the value of Note.
+func (s *NewShipment) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetShippedAt sets the value of ShippedAt.
+func (s *NewShipment) SetShippedAt(val OptDateTime) {
+	s.ShippedAt = val
+}
+
+// SetUnpaid sets the value of Unpaid.
+func (s *NewShipment) SetUnpaid(val OptBool) {
+	s.Unpaid = val
+}
+
+// What is to go where.
+// Ref: #/components/schemas/NewTransfer
+type NewTransfer struct {
+	From  LocationCode `json:"from"`
+	To    LocationCode `json:"to"`
+	Lines []PickLine   `json:"lines"`
+	// The van, the pallet.
+	Reference OptString `json:"reference"`
+	// A note for staff.
+	Note OptString `json:"note"`
+}
+
+// GetFrom returns the value of From.
+func (s *NewTransfer) GetFrom() LocationCode {
+	return s.From
+}
+
+// GetTo returns the value of To.
+func (s *NewTransfer) GetTo() LocationCode {
+	return s.To
+}
+
+// GetLines returns the value of Lines.
+func (s *NewTransfer) GetLines() []PickLine {
+	return s.Lines
+}
+
+// GetReference returns the value of Reference.
+func (s *NewTransfer) GetReference() OptString {
+	return s.Reference
+}
+
+// GetNote returns the value of Note.
+func (s *NewTransfer) GetNote() OptString {
+	return s.Note
+}
+
+// SetFrom sets the value of From.
+func (s *NewTransfer) SetFrom(val LocationCode) {
+	s.From = val
+}
+
+// SetTo sets the value of To.
+func (s *NewTransfer) SetTo(val LocationCode) {
+	s.To = val
+}
+
+// SetLines sets the value of Lines.
+func (s *NewTransfer) SetLines(val []PickLine) {
+	s.Lines = val
+}
+
+// SetReference sets the value of Reference.
+func (s *NewTransfer) SetReference(val OptString) {
+	s.Reference = val
+}
+
+// SetNote sets the value of Note.
+func (s *NewTransfer) SetNote(val OptString) {
+	s.Note = val
+}
+
+// NewNilInt64 returns new NilInt64 with value set to v.
+func NewNilInt64(v int64) NilInt64 {
+	return NilInt64{
+		Value: v,
+	}
+}
+
+// NilInt64 is nullable int64.
+type NilInt64 struct {
+	Value int64
+	Null  bool
+}
+
+// SetTo sets value to v.
+func (o *NilInt64) SetTo(v int64) {
+	o.Null = false
+	o.Value = v
+}
+
+// IsNull returns true if value is Null.
+func (o NilInt64) IsNull() bool { return o.Null }
+
+// SetToNull sets value to null.
+func (o *NilInt64) SetToNull() {
+	o.Null = true
+	var v int64
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o NilInt64) Get() (v int64, ok bool) {
+	if o.Null {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o NilInt64) Or(d int64) int64 {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
 }
 
 // NewNilString returns new NilString with value set to v.
@@ -2823,6 +3728,52 @@ func (o OptAddress) Get() (v Address, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptAddress) Or(d Address) Address {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptAllocationStrategy returns new OptAllocationStrategy with value set to v.
+func NewOptAllocationStrategy(v AllocationStrategy) OptAllocationStrategy {
+	return OptAllocationStrategy{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptAllocationStrategy is optional AllocationStrategy.
+type OptAllocationStrategy struct {
+	Value AllocationStrategy
+	Set   bool
+}
+
+// IsSet returns true if OptAllocationStrategy was set.
+func (o OptAllocationStrategy) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptAllocationStrategy) Reset() {
+	var v AllocationStrategy
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptAllocationStrategy) SetTo(v AllocationStrategy) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptAllocationStrategy) Get() (v AllocationStrategy, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptAllocationStrategy) Or(d AllocationStrategy) AllocationStrategy {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -3013,6 +3964,52 @@ func (o OptBool) Or(d bool) bool {
 	return d
 }
 
+// NewOptCancellation returns new OptCancellation with value set to v.
+func NewOptCancellation(v Cancellation) OptCancellation {
+	return OptCancellation{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptCancellation is optional Cancellation.
+type OptCancellation struct {
+	Value Cancellation
+	Set   bool
+}
+
+// IsSet returns true if OptCancellation was set.
+func (o OptCancellation) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptCancellation) Reset() {
+	var v Cancellation
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptCancellation) SetTo(v Cancellation) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptCancellation) Get() (v Cancellation, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptCancellation) Or(d Cancellation) Cancellation {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptCompany returns new OptCompany with value set to v.
 func NewOptCompany(v Company) OptCompany {
 	return OptCompany{
@@ -3053,6 +4050,98 @@ func (o OptCompany) Get() (v Company, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptCompany) Or(d Company) Company {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptCountPosting returns new OptCountPosting with value set to v.
+func NewOptCountPosting(v CountPosting) OptCountPosting {
+	return OptCountPosting{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptCountPosting is optional CountPosting.
+type OptCountPosting struct {
+	Value CountPosting
+	Set   bool
+}
+
+// IsSet returns true if OptCountPosting was set.
+func (o OptCountPosting) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptCountPosting) Reset() {
+	var v CountPosting
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptCountPosting) SetTo(v CountPosting) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptCountPosting) Get() (v CountPosting, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptCountPosting) Or(d CountPosting) CountPosting {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptCountStatus returns new OptCountStatus with value set to v.
+func NewOptCountStatus(v CountStatus) OptCountStatus {
+	return OptCountStatus{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptCountStatus is optional CountStatus.
+type OptCountStatus struct {
+	Value CountStatus
+	Set   bool
+}
+
+// IsSet returns true if OptCountStatus was set.
+func (o OptCountStatus) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptCountStatus) Reset() {
+	var v CountStatus
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptCountStatus) SetTo(v CountStatus) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptCountStatus) Get() (v CountStatus, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptCountStatus) Or(d CountStatus) CountStatus {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -3191,6 +4280,52 @@ func (o OptDateTime) Get() (v time.Time, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptDateTime) Or(d time.Time) time.Time {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptDelivery returns new OptDelivery with value set to v.
+func NewOptDelivery(v Delivery) OptDelivery {
+	return OptDelivery{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptDelivery is optional Delivery.
+type OptDelivery struct {
+	Value Delivery
+	Set   bool
+}
+
+// IsSet returns true if OptDelivery was set.
+func (o OptDelivery) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptDelivery) Reset() {
+	var v Delivery
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptDelivery) SetTo(v Delivery) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptDelivery) Get() (v Delivery, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptDelivery) Or(d Delivery) Delivery {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -3657,6 +4792,52 @@ func (o OptNames) Or(d Names) Names {
 	return d
 }
 
+// NewOptNewProductBins returns new OptNewProductBins with value set to v.
+func NewOptNewProductBins(v NewProductBins) OptNewProductBins {
+	return OptNewProductBins{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNewProductBins is optional NewProductBins.
+type OptNewProductBins struct {
+	Value NewProductBins
+	Set   bool
+}
+
+// IsSet returns true if OptNewProductBins was set.
+func (o OptNewProductBins) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNewProductBins) Reset() {
+	var v NewProductBins
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptNewProductBins) SetTo(v NewProductBins) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNewProductBins) Get() (v NewProductBins, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNewProductBins) Or(d NewProductBins) NewProductBins {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptNilInt64 returns new OptNilInt64 with value set to v.
 func NewOptNilInt64(v int64) OptNilInt64 {
 	return OptNilInt64{
@@ -3833,6 +5014,52 @@ func (o OptOrderStatus) Get() (v OrderStatus, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptOrderStatus) Or(d OrderStatus) OrderStatus {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPackages returns new OptPackages with value set to v.
+func NewOptPackages(v Packages) OptPackages {
+	return OptPackages{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPackages is optional Packages.
+type OptPackages struct {
+	Value Packages
+	Set   bool
+}
+
+// IsSet returns true if OptPackages was set.
+func (o OptPackages) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPackages) Reset() {
+	var v Packages
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPackages) SetTo(v Packages) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPackages) Get() (v Packages, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPackages) Or(d Packages) Packages {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -4023,38 +5250,38 @@ func (o OptProblem) Or(d Problem) Problem {
 	return d
 }
 
-// NewOptReason returns new OptReason with value set to v.
-func NewOptReason(v Reason) OptReason {
-	return OptReason{
+// NewOptProductBins returns new OptProductBins with value set to v.
+func NewOptProductBins(v ProductBins) OptProductBins {
+	return OptProductBins{
 		Value: v,
 		Set:   true,
 	}
 }
 
-// OptReason is optional Reason.
-type OptReason struct {
-	Value Reason
+// OptProductBins is optional ProductBins.
+type OptProductBins struct {
+	Value ProductBins
 	Set   bool
 }
 
-// IsSet returns true if OptReason was set.
-func (o OptReason) IsSet() bool { return o.Set }
+// IsSet returns true if OptProductBins was set.
+func (o OptProductBins) IsSet() bool { return o.Set }
 
 // Reset unsets value.
-func (o *OptReason) Reset() {
-	var v Reason
+func (o *OptProductBins) Reset() {
+	var v ProductBins
 	o.Value = v
 	o.Set = false
 }
 
 // SetTo sets value to v.
-func (o *OptReason) SetTo(v Reason) {
+func (o *OptProductBins) SetTo(v ProductBins) {
 	o.Set = true
 	o.Value = v
 }
 
 // Get returns value and boolean that denotes whether value was set.
-func (o OptReason) Get() (v Reason, ok bool) {
+func (o OptProductBins) Get() (v ProductBins, ok bool) {
 	if !o.Set {
 		return v, false
 	}
@@ -4062,7 +5289,53 @@ func (o OptReason) Get() (v Reason, ok bool) {
 }
 
 // Or returns value if set, or given parameter if does not.
-func (o OptReason) Or(d Reason) Reason {
+func (o OptProductBins) Or(d ProductBins) ProductBins {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptProductEditBins returns new OptProductEditBins with value set to v.
+func NewOptProductEditBins(v ProductEditBins) OptProductEditBins {
+	return OptProductEditBins{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptProductEditBins is optional ProductEditBins.
+type OptProductEditBins struct {
+	Value ProductEditBins
+	Set   bool
+}
+
+// IsSet returns true if OptProductEditBins was set.
+func (o OptProductEditBins) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptProductEditBins) Reset() {
+	var v ProductEditBins
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptProductEditBins) SetTo(v ProductEditBins) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptProductEditBins) Get() (v ProductEditBins, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptProductEditBins) Or(d ProductEditBins) ProductEditBins {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -4109,6 +5382,52 @@ func (o OptSettingsEditTax) Get() (v SettingsEditTax, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptSettingsEditTax) Or(d SettingsEditTax) SettingsEditTax {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptShipmentStatus returns new OptShipmentStatus with value set to v.
+func NewOptShipmentStatus(v ShipmentStatus) OptShipmentStatus {
+	return OptShipmentStatus{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptShipmentStatus is optional ShipmentStatus.
+type OptShipmentStatus struct {
+	Value ShipmentStatus
+	Set   bool
+}
+
+// IsSet returns true if OptShipmentStatus was set.
+func (o OptShipmentStatus) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptShipmentStatus) Reset() {
+	var v ShipmentStatus
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptShipmentStatus) SetTo(v ShipmentStatus) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptShipmentStatus) Get() (v ShipmentStatus, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptShipmentStatus) Or(d ShipmentStatus) ShipmentStatus {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -4247,6 +5566,144 @@ func (o OptTerms) Get() (v Terms, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptTerms) Or(d Terms) Terms {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptTransferReceipt returns new OptTransferReceipt with value set to v.
+func NewOptTransferReceipt(v TransferReceipt) OptTransferReceipt {
+	return OptTransferReceipt{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptTransferReceipt is optional TransferReceipt.
+type OptTransferReceipt struct {
+	Value TransferReceipt
+	Set   bool
+}
+
+// IsSet returns true if OptTransferReceipt was set.
+func (o OptTransferReceipt) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptTransferReceipt) Reset() {
+	var v TransferReceipt
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptTransferReceipt) SetTo(v TransferReceipt) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptTransferReceipt) Get() (v TransferReceipt, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptTransferReceipt) Or(d TransferReceipt) TransferReceipt {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptTransferStatus returns new OptTransferStatus with value set to v.
+func NewOptTransferStatus(v TransferStatus) OptTransferStatus {
+	return OptTransferStatus{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptTransferStatus is optional TransferStatus.
+type OptTransferStatus struct {
+	Value TransferStatus
+	Set   bool
+}
+
+// IsSet returns true if OptTransferStatus was set.
+func (o OptTransferStatus) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptTransferStatus) Reset() {
+	var v TransferStatus
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptTransferStatus) SetTo(v TransferStatus) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptTransferStatus) Get() (v TransferStatus, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptTransferStatus) Or(d TransferStatus) TransferStatus {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptWeight returns new OptWeight with value set to v.
+func NewOptWeight(v Weight) OptWeight {
+	return OptWeight{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptWeight is optional Weight.
+type OptWeight struct {
+	Value Weight
+	Set   bool
+}
+
+// IsSet returns true if OptWeight was set.
+func (o OptWeight) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptWeight) Reset() {
+	var v Weight
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptWeight) SetTo(v Weight) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptWeight) Get() (v Weight, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptWeight) Or(d Weight) Weight {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -4903,6 +6360,8 @@ func (s *OrderStatus) UnmarshalText(data []byte) error {
 	}
 }
 
+type Packages int
+
 // Derived from the order's payments, never set.
 // Ref: #/components/schemas/PaymentStatus
 type PaymentStatus string
@@ -4982,6 +6441,33 @@ func (s *PaymentStatus) UnmarshalText(data []byte) error {
 }
 
 type Phone string
+
+// How many of a SKU. A SKU that stands twice is added up.
+// Ref: #/components/schemas/PickLine
+type PickLine struct {
+	Sku      SKU      `json:"sku"`
+	Quantity Quantity `json:"quantity"`
+}
+
+// GetSku returns the value of Sku.
+func (s *PickLine) GetSku() SKU {
+	return s.Sku
+}
+
+// GetQuantity returns the value of Quantity.
+func (s *PickLine) GetQuantity() Quantity {
+	return s.Quantity
+}
+
+// SetSku sets the value of Sku.
+func (s *PickLine) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetQuantity sets the value of Quantity.
+func (s *PickLine) SetQuantity(val Quantity) {
+	s.Quantity = val
+}
 
 // Its price by currency, in minor units.
 // Ref: #/components/schemas/Prices
@@ -5164,6 +6650,8 @@ type Product struct {
 	TaxClass OptString `json:"tax_class"`
 	// Whether it may be ordered beyond stock.
 	Backorder bool `json:"backorder"`
+	// Where it stands, by location: pick lists are in the order of the bins.
+	Bins OptProductBins `json:"bins"`
 	// When it should be reordered.
 	ReorderPoint OptInt64 `json:"reorder_point"`
 	// Whether it can be ordered.
@@ -5215,6 +6703,11 @@ func (s *Product) GetTaxClass() OptString {
 // GetBackorder returns the value of Backorder.
 func (s *Product) GetBackorder() bool {
 	return s.Backorder
+}
+
+// GetBins returns the value of Bins.
+func (s *Product) GetBins() OptProductBins {
+	return s.Bins
 }
 
 // GetReorderPoint returns the value of ReorderPoint.
@@ -5287,6 +6780,11 @@ func (s *Product) SetBackorder(val bool) {
 	s.Backorder = val
 }
 
+// SetBins sets the value of Bins.
+func (s *Product) SetBins(val OptProductBins) {
+	s.Bins = val
+}
+
 // SetReorderPoint sets the value of ReorderPoint.
 func (s *Product) SetReorderPoint(val OptInt64) {
 	s.ReorderPoint = val
@@ -5317,6 +6815,18 @@ func (s *Product) SetUpdatedAt(val time.Time) {
 	s.UpdatedAt = val
 }
 
+// Where it stands, by location: pick lists are in the order of the bins.
+type ProductBins map[string]string
+
+func (s *ProductBins) init() ProductBins {
+	m := *s
+	if m == nil {
+		m = map[string]string{}
+		*s = m
+	}
+	return m
+}
+
 // What to change of a product.
 // Ref: #/components/schemas/ProductEdit
 type ProductEdit struct {
@@ -5332,6 +6842,8 @@ type ProductEdit struct {
 	TaxClass OptNilString `json:"tax_class"`
 	// Whether it may be ordered beyond stock.
 	Backorder OptBool `json:"backorder"`
+	// Where it stands, by location: pick lists are in the order of the bins.
+	Bins OptProductEditBins `json:"bins"`
 	// When it should be reordered.
 	ReorderPoint OptNilInt64 `json:"reorder_point"`
 	// Whether it can be ordered.
@@ -5372,6 +6884,11 @@ func (s *ProductEdit) GetTaxClass() OptNilString {
 // GetBackorder returns the value of Backorder.
 func (s *ProductEdit) GetBackorder() OptBool {
 	return s.Backorder
+}
+
+// GetBins returns the value of Bins.
+func (s *ProductEdit) GetBins() OptProductEditBins {
+	return s.Bins
 }
 
 // GetReorderPoint returns the value of ReorderPoint.
@@ -5424,6 +6941,11 @@ func (s *ProductEdit) SetBackorder(val OptBool) {
 	s.Backorder = val
 }
 
+// SetBins sets the value of Bins.
+func (s *ProductEdit) SetBins(val OptProductEditBins) {
+	s.Bins = val
+}
+
 // SetReorderPoint sets the value of ReorderPoint.
 func (s *ProductEdit) SetReorderPoint(val OptNilInt64) {
 	s.ReorderPoint = val
@@ -5437,6 +6959,18 @@ func (s *ProductEdit) SetActive(val OptBool) {
 // SetAttributes sets the value of Attributes.
 func (s *ProductEdit) SetAttributes(val OptAttributes) {
 	s.Attributes = val
+}
+
+// Where it stands, by location: pick lists are in the order of the bins.
+type ProductEditBins map[string]string
+
+func (s *ProductEditBins) init() ProductEditBins {
+	m := *s
+	if m == nil {
+		m = map[string]string{}
+		*s = m
+	}
+	return m
 }
 
 // ProductHeaders wraps Product with response headers.
@@ -5762,20 +7296,243 @@ func (s *ProofStatus) UnmarshalText(data []byte) error {
 
 type Quantity int64
 
-// Ref: #/components/schemas/Reason
-type Reason struct {
+// Goods that came back. It never changes.
+// Ref: #/components/schemas/Return
+type Return struct {
+	ID ID `json:"id"`
+	// The order's number, R, and a count.
+	Number  string `json:"number"`
+	OrderID ID     `json:"order_id"`
+	// The order's number.
+	OrderNumber string       `json:"order_number"`
+	Location    LocationCode `json:"location"`
+	Lines       []ReturnLine `json:"lines"`
+	// A note for staff.
+	Note OptString `json:"note"`
+	// Who took it back.
+	Actor string `json:"actor"`
+	// When.
+	At time.Time `json:"at"`
+}
+
+// GetID returns the value of ID.
+func (s *Return) GetID() ID {
+	return s.ID
+}
+
+// GetNumber returns the value of Number.
+func (s *Return) GetNumber() string {
+	return s.Number
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *Return) GetOrderID() ID {
+	return s.OrderID
+}
+
+// GetOrderNumber returns the value of OrderNumber.
+func (s *Return) GetOrderNumber() string {
+	return s.OrderNumber
+}
+
+// GetLocation returns the value of Location.
+func (s *Return) GetLocation() LocationCode {
+	return s.Location
+}
+
+// GetLines returns the value of Lines.
+func (s *Return) GetLines() []ReturnLine {
+	return s.Lines
+}
+
+// GetNote returns the value of Note.
+func (s *Return) GetNote() OptString {
+	return s.Note
+}
+
+// GetActor returns the value of Actor.
+func (s *Return) GetActor() string {
+	return s.Actor
+}
+
+// GetAt returns the value of At.
+func (s *Return) GetAt() time.Time {
+	return s.At
+}
+
+// SetID sets the value of ID.
+func (s *Return) SetID(val ID) {
+	s.ID = val
+}
+
+// SetNumber sets the value of Number.
+func (s *Return) SetNumber(val string) {
+	s.Number = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *Return) SetOrderID(val ID) {
+	s.OrderID = val
+}
+
+// SetOrderNumber sets the value of OrderNumber.
+func (s *Return) SetOrderNumber(val string) {
+	s.OrderNumber = val
+}
+
+// SetLocation sets the value of Location.
+func (s *Return) SetLocation(val LocationCode) {
+	s.Location = val
+}
+
+// SetLines sets the value of Lines.
+func (s *Return) SetLines(val []ReturnLine) {
+	s.Lines = val
+}
+
+// SetNote sets the value of Note.
+func (s *Return) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetActor sets the value of Actor.
+func (s *Return) SetActor(val string) {
+	s.Actor = val
+}
+
+// SetAt sets the value of At.
+func (s *Return) SetAt(val time.Time) {
+	s.At = val
+}
+
+// ReturnHeaders wraps Return with response headers.
+type ReturnHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            Return
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *ReturnHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *ReturnHeaders) GetResponse() Return {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *ReturnHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *ReturnHeaders) SetResponse(val Return) {
+	s.Response = val
+}
+
+// What came back of one SKU.
+// Ref: #/components/schemas/ReturnLine
+type ReturnLine struct {
+	Sku SKU `json:"sku"`
+	// The product's name when it was ordered.
+	Name string `json:"name"`
+	// How many.
+	Quantity int64 `json:"quantity"`
+	// Whether it is on hand again, or scrapped.
+	Restock bool `json:"restock"`
 	// Why.
-	Reason OptString `json:"reason"`
+	Reason string `json:"reason"`
+	// What it had cost when it left, company's currency; needs `costs.read`.
+	Cost OptInt64 `json:"cost"`
+}
+
+// GetSku returns the value of Sku.
+func (s *ReturnLine) GetSku() SKU {
+	return s.Sku
+}
+
+// GetName returns the value of Name.
+func (s *ReturnLine) GetName() string {
+	return s.Name
+}
+
+// GetQuantity returns the value of Quantity.
+func (s *ReturnLine) GetQuantity() int64 {
+	return s.Quantity
+}
+
+// GetRestock returns the value of Restock.
+func (s *ReturnLine) GetRestock() bool {
+	return s.Restock
 }
 
 // GetReason returns the value of Reason.
-func (s *Reason) GetReason() OptString {
+func (s *ReturnLine) GetReason() string {
 	return s.Reason
 }
 
+// GetCost returns the value of Cost.
+func (s *ReturnLine) GetCost() OptInt64 {
+	return s.Cost
+}
+
+// SetSku sets the value of Sku.
+func (s *ReturnLine) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetName sets the value of Name.
+func (s *ReturnLine) SetName(val string) {
+	s.Name = val
+}
+
+// SetQuantity sets the value of Quantity.
+func (s *ReturnLine) SetQuantity(val int64) {
+	s.Quantity = val
+}
+
+// SetRestock sets the value of Restock.
+func (s *ReturnLine) SetRestock(val bool) {
+	s.Restock = val
+}
+
 // SetReason sets the value of Reason.
-func (s *Reason) SetReason(val OptString) {
+func (s *ReturnLine) SetReason(val string) {
 	s.Reason = val
+}
+
+// SetCost sets the value of Cost.
+func (s *ReturnLine) SetCost(val OptInt64) {
+	s.Cost = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/ReturnList
+type ReturnList struct {
+	Items []Return `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *ReturnList) GetItems() []Return {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *ReturnList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *ReturnList) SetItems(val []Return) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *ReturnList) SetNextCursor(val NilString) {
+	s.NextCursor = val
 }
 
 type SKU string
@@ -5786,9 +7543,12 @@ type Settings struct {
 	Company  Company  `json:"company"`
 	Currency Currency `json:"currency"`
 	// An IANA time zone.
-	TimeZone       string         `json:"time_zone"`
-	Tax            Tax            `json:"tax"`
-	DiscountLimits DiscountLimits `json:"discount_limits"`
+	TimeZone       string             `json:"time_zone"`
+	Tax            Tax                `json:"tax"`
+	DiscountLimits DiscountLimits     `json:"discount_limits"`
+	Allocation     AllocationStrategy `json:"allocation"`
+	Carriers       Carriers           `json:"carriers"`
+	ShipUnpaid     ShipUnpaid         `json:"ship_unpaid"`
 	// Counts the changes; the ETag.
 	Version int64 `json:"version"`
 }
@@ -5816,6 +7576,21 @@ func (s *Settings) GetTax() Tax {
 // GetDiscountLimits returns the value of DiscountLimits.
 func (s *Settings) GetDiscountLimits() DiscountLimits {
 	return s.DiscountLimits
+}
+
+// GetAllocation returns the value of Allocation.
+func (s *Settings) GetAllocation() AllocationStrategy {
+	return s.Allocation
+}
+
+// GetCarriers returns the value of Carriers.
+func (s *Settings) GetCarriers() Carriers {
+	return s.Carriers
+}
+
+// GetShipUnpaid returns the value of ShipUnpaid.
+func (s *Settings) GetShipUnpaid() ShipUnpaid {
+	return s.ShipUnpaid
 }
 
 // GetVersion returns the value of Version.
@@ -5848,6 +7623,21 @@ func (s *Settings) SetDiscountLimits(val DiscountLimits) {
 	s.DiscountLimits = val
 }
 
+// SetAllocation sets the value of Allocation.
+func (s *Settings) SetAllocation(val AllocationStrategy) {
+	s.Allocation = val
+}
+
+// SetCarriers sets the value of Carriers.
+func (s *Settings) SetCarriers(val Carriers) {
+	s.Carriers = val
+}
+
+// SetShipUnpaid sets the value of ShipUnpaid.
+func (s *Settings) SetShipUnpaid(val ShipUnpaid) {
+	s.ShipUnpaid = val
+}
+
 // SetVersion sets the value of Version.
 func (s *Settings) SetVersion(val int64) {
 	s.Version = val
@@ -5859,9 +7649,12 @@ type SettingsEdit struct {
 	Company  OptCompany  `json:"company"`
 	Currency OptCurrency `json:"currency"`
 	// An IANA time zone.
-	TimeZone       OptString          `json:"time_zone"`
-	Tax            OptSettingsEditTax `json:"tax"`
-	DiscountLimits OptDiscountLimits  `json:"discount_limits"`
+	TimeZone       OptString             `json:"time_zone"`
+	Tax            OptSettingsEditTax    `json:"tax"`
+	DiscountLimits OptDiscountLimits     `json:"discount_limits"`
+	Allocation     OptAllocationStrategy `json:"allocation"`
+	Carriers       Carriers              `json:"carriers"`
+	ShipUnpaid     ShipUnpaid            `json:"ship_unpaid"`
 }
 
 // GetCompany returns the value of Company.
@@ -5889,6 +7682,21 @@ func (s *SettingsEdit) GetDiscountLimits() OptDiscountLimits {
 	return s.DiscountLimits
 }
 
+// GetAllocation returns the value of Allocation.
+func (s *SettingsEdit) GetAllocation() OptAllocationStrategy {
+	return s.Allocation
+}
+
+// GetCarriers returns the value of Carriers.
+func (s *SettingsEdit) GetCarriers() Carriers {
+	return s.Carriers
+}
+
+// GetShipUnpaid returns the value of ShipUnpaid.
+func (s *SettingsEdit) GetShipUnpaid() ShipUnpaid {
+	return s.ShipUnpaid
+}
+
 // SetCompany sets the value of Company.
 func (s *SettingsEdit) SetCompany(val OptCompany) {
 	s.Company = val
@@ -5912,6 +7720,21 @@ func (s *SettingsEdit) SetTax(val OptSettingsEditTax) {
 // SetDiscountLimits sets the value of DiscountLimits.
 func (s *SettingsEdit) SetDiscountLimits(val OptDiscountLimits) {
 	s.DiscountLimits = val
+}
+
+// SetAllocation sets the value of Allocation.
+func (s *SettingsEdit) SetAllocation(val OptAllocationStrategy) {
+	s.Allocation = val
+}
+
+// SetCarriers sets the value of Carriers.
+func (s *SettingsEdit) SetCarriers(val Carriers) {
+	s.Carriers = val
+}
+
+// SetShipUnpaid sets the value of ShipUnpaid.
+func (s *SettingsEdit) SetShipUnpaid(val ShipUnpaid) {
+	s.ShipUnpaid = val
 }
 
 type SettingsEditTax struct {
@@ -5977,10 +7800,548 @@ func (s *SettingsHeaders) SetResponse(val Settings) {
 	s.Response = val
 }
 
+type ShipUnpaid []ShipUnpaidItem
+
+type ShipUnpaidItem string
+
+const (
+	ShipUnpaidItemSales     ShipUnpaidItem = "sales"
+	ShipUnpaidItemWarehouse ShipUnpaidItem = "warehouse"
+	ShipUnpaidItemFinance   ShipUnpaidItem = "finance"
+	ShipUnpaidItemManager   ShipUnpaidItem = "manager"
+)
+
+// AllValues returns all ShipUnpaidItem values.
+func (ShipUnpaidItem) AllValues() []ShipUnpaidItem {
+	return []ShipUnpaidItem{
+		ShipUnpaidItemSales,
+		ShipUnpaidItemWarehouse,
+		ShipUnpaidItemFinance,
+		ShipUnpaidItemManager,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s ShipUnpaidItem) MarshalText() ([]byte, error) {
+	switch s {
+	case ShipUnpaidItemSales:
+		return []byte(s), nil
+	case ShipUnpaidItemWarehouse:
+		return []byte(s), nil
+	case ShipUnpaidItemFinance:
+		return []byte(s), nil
+	case ShipUnpaidItemManager:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *ShipUnpaidItem) UnmarshalText(data []byte) error {
+	switch ShipUnpaidItem(data) {
+	case ShipUnpaidItemSales:
+		*s = ShipUnpaidItemSales
+		return nil
+	case ShipUnpaidItemWarehouse:
+		*s = ShipUnpaidItemWarehouse
+		return nil
+	case ShipUnpaidItemFinance:
+		*s = ShipUnpaidItemFinance
+		return nil
+	case ShipUnpaidItemManager:
+		*s = ShipUnpaidItemManager
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// Goods that left on a delivery note. Its number is the order's and a count.
+// Ref: #/components/schemas/Shipment
+type Shipment struct {
+	ID ID `json:"id"`
+	// The delivery note's number.
+	Number string `json:"number"`
+	// Counts the changes; the ETag.
+	Version int64          `json:"version"`
+	Status  ShipmentStatus `json:"status"`
+	OrderID ID             `json:"order_id"`
+	// The order's number.
+	OrderNumber string         `json:"order_number"`
+	Location    LocationCode   `json:"location"`
+	Lines       []ShipmentLine `json:"lines"`
+	// Who carries it.
+	Carrier OptString `json:"carrier"`
+	// The carrier's number.
+	TrackingNumber OptString `json:"tracking_number"`
+	// Where the carrier tells how far it is.
+	TrackingURL OptString   `json:"tracking_url"`
+	Packages    OptPackages `json:"packages"`
+	WeightGrams OptWeight   `json:"weight_grams"`
+	// Stands on the delivery note.
+	Note            OptString  `json:"note"`
+	ShippingAddress OptAddress `json:"shipping_address"`
+	// Who shipped it.
+	Shipper string `json:"shipper"`
+	// When it left.
+	ShippedAt time.Time `json:"shipped_at"`
+	// When it arrived.
+	DeliveredAt OptDateTime `json:"delivered_at"`
+	// Why it was undone.
+	UndoReason OptString `json:"undo_reason"`
+	// When it was entered.
+	CreatedAt time.Time `json:"created_at"`
+	// When it last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// GetID returns the value of ID.
+func (s *Shipment) GetID() ID {
+	return s.ID
+}
+
+// GetNumber returns the value of Number.
+func (s *Shipment) GetNumber() string {
+	return s.Number
+}
+
+// GetVersion returns the value of Version.
+func (s *Shipment) GetVersion() int64 {
+	return s.Version
+}
+
+// GetStatus returns the value of Status.
+func (s *Shipment) GetStatus() ShipmentStatus {
+	return s.Status
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *Shipment) GetOrderID() ID {
+	return s.OrderID
+}
+
+// GetOrderNumber returns the value of OrderNumber.
+func (s *Shipment) GetOrderNumber() string {
+	return s.OrderNumber
+}
+
+// GetLocation returns the value of Location.
+func (s *Shipment) GetLocation() LocationCode {
+	return s.Location
+}
+
+// GetLines returns the value of Lines.
+func (s *Shipment) GetLines() []ShipmentLine {
+	return s.Lines
+}
+
+// GetCarrier returns the value of Carrier.
+func (s *Shipment) GetCarrier() OptString {
+	return s.Carrier
+}
+
+// GetTrackingNumber returns the value of TrackingNumber.
+func (s *Shipment) GetTrackingNumber() OptString {
+	return s.TrackingNumber
+}
+
+// GetTrackingURL returns the value of TrackingURL.
+func (s *Shipment) GetTrackingURL() OptString {
+	return s.TrackingURL
+}
+
+// GetPackages returns the value of Packages.
+func (s *Shipment) GetPackages() OptPackages {
+	return s.Packages
+}
+
+// GetWeightGrams returns the value of WeightGrams.
+func (s *Shipment) GetWeightGrams() OptWeight {
+	return s.WeightGrams
+}
+
+// GetNote returns the value of Note.
+func (s *Shipment) GetNote() OptString {
+	return s.Note
+}
+
+// GetShippingAddress returns the value of ShippingAddress.
+func (s *Shipment) GetShippingAddress() OptAddress {
+	return s.ShippingAddress
+}
+
+// GetShipper returns the value of Shipper.
+func (s *Shipment) GetShipper() string {
+	return s.Shipper
+}
+
+// GetShippedAt returns the value of ShippedAt.
+func (s *Shipment) GetShippedAt() time.Time {
+	return s.ShippedAt
+}
+
+// GetDeliveredAt returns the value of DeliveredAt.
+func (s *Shipment) GetDeliveredAt() OptDateTime {
+	return s.DeliveredAt
+}
+
+// GetUndoReason returns the value of UndoReason.
+func (s *Shipment) GetUndoReason() OptString {
+	return s.UndoReason
+}
+
+// GetCreatedAt returns the value of CreatedAt.
+func (s *Shipment) GetCreatedAt() time.Time {
+	return s.CreatedAt
+}
+
+// GetUpdatedAt returns the value of UpdatedAt.
+func (s *Shipment) GetUpdatedAt() time.Time {
+	return s.UpdatedAt
+}
+
+// SetID sets the value of ID.
+func (s *Shipment) SetID(val ID) {
+	s.ID = val
+}
+
+// SetNumber sets the value of Number.
+func (s *Shipment) SetNumber(val string) {
+	s.Number = val
+}
+
+// SetVersion sets the value of Version.
+func (s *Shipment) SetVersion(val int64) {
+	s.Version = val
+}
+
+// SetStatus sets the value of Status.
+func (s *Shipment) SetStatus(val ShipmentStatus) {
+	s.Status = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *Shipment) SetOrderID(val ID) {
+	s.OrderID = val
+}
+
+// SetOrderNumber sets the value of OrderNumber.
+func (s *Shipment) SetOrderNumber(val string) {
+	s.OrderNumber = val
+}
+
+// SetLocation sets the value of Location.
+func (s *Shipment) SetLocation(val LocationCode) {
+	s.Location = val
+}
+
+// SetLines sets the value of Lines.
+func (s *Shipment) SetLines(val []ShipmentLine) {
+	s.Lines = val
+}
+
+// SetCarrier sets the value of Carrier.
+func (s *Shipment) SetCarrier(val OptString) {
+	s.Carrier = val
+}
+
+// SetTrackingNumber sets the value of TrackingNumber.
+func (s *Shipment) SetTrackingNumber(val OptString) {
+	s.TrackingNumber = val
+}
+
+// SetTrackingURL sets the value of TrackingURL.
+func (s *Shipment) SetTrackingURL(val OptString) {
+	s.TrackingURL = val
+}
+
+// SetPackages sets the value of Packages.
+func (s *Shipment) SetPackages(val OptPackages) {
+	s.Packages = val
+}
+
+// SetWeightGrams sets the value of WeightGrams.
+func (s *Shipment) SetWeightGrams(val OptWeight) {
+	s.WeightGrams = val
+}
+
+// SetNote sets the value of Note.
+func (s *Shipment) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetShippingAddress sets the value of ShippingAddress.
+func (s *Shipment) SetShippingAddress(val OptAddress) {
+	s.ShippingAddress = val
+}
+
+// SetShipper sets the value of Shipper.
+func (s *Shipment) SetShipper(val string) {
+	s.Shipper = val
+}
+
+// SetShippedAt sets the value of ShippedAt.
+func (s *Shipment) SetShippedAt(val time.Time) {
+	s.ShippedAt = val
+}
+
+// SetDeliveredAt sets the value of DeliveredAt.
+func (s *Shipment) SetDeliveredAt(val OptDateTime) {
+	s.DeliveredAt = val
+}
+
+// SetUndoReason sets the value of UndoReason.
+func (s *Shipment) SetUndoReason(val OptString) {
+	s.UndoReason = val
+}
+
+// SetCreatedAt sets the value of CreatedAt.
+func (s *Shipment) SetCreatedAt(val time.Time) {
+	s.CreatedAt = val
+}
+
+// SetUpdatedAt sets the value of UpdatedAt.
+func (s *Shipment) SetUpdatedAt(val time.Time) {
+	s.UpdatedAt = val
+}
+
+// What to correct of a shipment.
+// Ref: #/components/schemas/ShipmentEdit
+type ShipmentEdit struct {
+	// One of the settings' carriers, by name.
+	Carrier OptNilString `json:"carrier"`
+	// The carrier's number.
+	TrackingNumber OptNilString `json:"tracking_number"`
+	Packages       OptPackages  `json:"packages"`
+	WeightGrams    OptWeight    `json:"weight_grams"`
+	// Stands on the delivery note.
+	Note OptString `json:"note"`
+}
+
+// GetCarrier returns the value of Carrier.
+func (s *ShipmentEdit) GetCarrier() OptNilString {
+	return s.Carrier
+}
+
+// GetTrackingNumber returns the value of TrackingNumber.
+func (s *ShipmentEdit) GetTrackingNumber() OptNilString {
+	return s.TrackingNumber
+}
+
+// GetPackages returns the value of Packages.
+func (s *ShipmentEdit) GetPackages() OptPackages {
+	return s.Packages
+}
+
+// GetWeightGrams returns the value of WeightGrams.
+func (s *ShipmentEdit) GetWeightGrams() OptWeight {
+	return s.WeightGrams
+}
+
+// GetNote returns the value of Note.
+func (s *ShipmentEdit) GetNote() OptString {
+	return s.Note
+}
+
+// SetCarrier sets the value of Carrier.
+func (s *ShipmentEdit) SetCarrier(val OptNilString) {
+	s.Carrier = val
+}
+
+// SetTrackingNumber sets the value of TrackingNumber.
+func (s *ShipmentEdit) SetTrackingNumber(val OptNilString) {
+	s.TrackingNumber = val
+}
+
+// SetPackages sets the value of Packages.
+func (s *ShipmentEdit) SetPackages(val OptPackages) {
+	s.Packages = val
+}
+
+// SetWeightGrams sets the value of WeightGrams.
+func (s *ShipmentEdit) SetWeightGrams(val OptWeight) {
+	s.WeightGrams = val
+}
+
+// SetNote sets the value of Note.
+func (s *ShipmentEdit) SetNote(val OptString) {
+	s.Note = val
+}
+
+// ShipmentHeaders wraps Shipment with response headers.
+type ShipmentHeaders struct {
+	ETag                OptString
+	IdempotencyReplayed OptBool
+	Response            Shipment
+}
+
+// GetETag returns the value of ETag.
+func (s *ShipmentHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *ShipmentHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *ShipmentHeaders) GetResponse() Shipment {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *ShipmentHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *ShipmentHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *ShipmentHeaders) SetResponse(val Shipment) {
+	s.Response = val
+}
+
+// What left of one SKU.
+// Ref: #/components/schemas/ShipmentLine
+type ShipmentLine struct {
+	Sku SKU `json:"sku"`
+	// The product's name when it was ordered.
+	Name string `json:"name"`
+	// How many.
+	Quantity int64 `json:"quantity"`
+	// What they had cost, company's currency; needs `costs.read`.
+	Cost OptInt64 `json:"cost"`
+}
+
+// GetSku returns the value of Sku.
+func (s *ShipmentLine) GetSku() SKU {
+	return s.Sku
+}
+
+// GetName returns the value of Name.
+func (s *ShipmentLine) GetName() string {
+	return s.Name
+}
+
+// GetQuantity returns the value of Quantity.
+func (s *ShipmentLine) GetQuantity() int64 {
+	return s.Quantity
+}
+
+// GetCost returns the value of Cost.
+func (s *ShipmentLine) GetCost() OptInt64 {
+	return s.Cost
+}
+
+// SetSku sets the value of Sku.
+func (s *ShipmentLine) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetName sets the value of Name.
+func (s *ShipmentLine) SetName(val string) {
+	s.Name = val
+}
+
+// SetQuantity sets the value of Quantity.
+func (s *ShipmentLine) SetQuantity(val int64) {
+	s.Quantity = val
+}
+
+// SetCost sets the value of Cost.
+func (s *ShipmentLine) SetCost(val OptInt64) {
+	s.Cost = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/ShipmentList
+type ShipmentList struct {
+	Items []Shipment `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *ShipmentList) GetItems() []Shipment {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *ShipmentList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *ShipmentList) SetItems(val []Shipment) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *ShipmentList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// How far the shipment is; `undone` never was.
+// Ref: #/components/schemas/ShipmentStatus
+type ShipmentStatus string
+
+const (
+	ShipmentStatusShipped   ShipmentStatus = "shipped"
+	ShipmentStatusDelivered ShipmentStatus = "delivered"
+	ShipmentStatusUndone    ShipmentStatus = "undone"
+)
+
+// AllValues returns all ShipmentStatus values.
+func (ShipmentStatus) AllValues() []ShipmentStatus {
+	return []ShipmentStatus{
+		ShipmentStatusShipped,
+		ShipmentStatusDelivered,
+		ShipmentStatusUndone,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s ShipmentStatus) MarshalText() ([]byte, error) {
+	switch s {
+	case ShipmentStatusShipped:
+		return []byte(s), nil
+	case ShipmentStatusDelivered:
+		return []byte(s), nil
+	case ShipmentStatusUndone:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *ShipmentStatus) UnmarshalText(data []byte) error {
+	switch ShipmentStatus(data) {
+	case ShipmentStatusShipped:
+		*s = ShipmentStatusShipped
+		return nil
+	case ShipmentStatusDelivered:
+		*s = ShipmentStatusDelivered
+		return nil
+	case ShipmentStatusUndone:
+		*s = ShipmentStatusUndone
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
 // A SKU's stock: available = on_hand − reserved, in all and at each location.
 // Ref: #/components/schemas/Stock
 type Stock struct {
 	Sku SKU `json:"sku"`
+	// How many are under way between locations, on top of on_hand.
+	InTransit int64 `json:"in_transit"`
 	// How many are there.
 	OnHand int64 `json:"on_hand"`
 	// How many of them are promised.
@@ -5993,6 +8354,11 @@ type Stock struct {
 // GetSku returns the value of Sku.
 func (s *Stock) GetSku() SKU {
 	return s.Sku
+}
+
+// GetInTransit returns the value of InTransit.
+func (s *Stock) GetInTransit() int64 {
+	return s.InTransit
 }
 
 // GetOnHand returns the value of OnHand.
@@ -6018,6 +8384,11 @@ func (s *Stock) GetLocations() []StockLocationsItem {
 // SetSku sets the value of Sku.
 func (s *Stock) SetSku(val SKU) {
 	s.Sku = val
+}
+
+// SetInTransit sets the value of InTransit.
+func (s *Stock) SetInTransit(val int64) {
+	s.InTransit = val
 }
 
 // SetOnHand sets the value of OnHand.
@@ -6293,3 +8664,391 @@ func (s *Token) SetToken(val string) {
 func (s *Token) SetScopes(val []string) {
 	s.Scopes = val
 }
+
+// Goods that go from one location to another.
+// Ref: #/components/schemas/Transfer
+type Transfer struct {
+	ID ID `json:"id"`
+	// Counts the changes; the ETag.
+	Version int64               `json:"version"`
+	Status  TransferStatus      `json:"status"`
+	From    LocationCode        `json:"from"`
+	To      LocationCode        `json:"to"`
+	Lines   []TransferLinesItem `json:"lines"`
+	// The van, the pallet.
+	Reference OptString `json:"reference"`
+	// A note for staff.
+	Note OptString `json:"note"`
+	// Why there are differences.
+	Reason OptString `json:"reason"`
+	// Who sent it.
+	SentBy string `json:"sent_by"`
+	// When.
+	SentAt time.Time `json:"sent_at"`
+	// Who received it.
+	ReceivedBy OptString `json:"received_by"`
+	// When.
+	ReceivedAt OptDateTime `json:"received_at"`
+}
+
+// GetID returns the value of ID.
+func (s *Transfer) GetID() ID {
+	return s.ID
+}
+
+// GetVersion returns the value of Version.
+func (s *Transfer) GetVersion() int64 {
+	return s.Version
+}
+
+// GetStatus returns the value of Status.
+func (s *Transfer) GetStatus() TransferStatus {
+	return s.Status
+}
+
+// GetFrom returns the value of From.
+func (s *Transfer) GetFrom() LocationCode {
+	return s.From
+}
+
+// GetTo returns the value of To.
+func (s *Transfer) GetTo() LocationCode {
+	return s.To
+}
+
+// GetLines returns the value of Lines.
+func (s *Transfer) GetLines() []TransferLinesItem {
+	return s.Lines
+}
+
+// GetReference returns the value of Reference.
+func (s *Transfer) GetReference() OptString {
+	return s.Reference
+}
+
+// GetNote returns the value of Note.
+func (s *Transfer) GetNote() OptString {
+	return s.Note
+}
+
+// GetReason returns the value of Reason.
+func (s *Transfer) GetReason() OptString {
+	return s.Reason
+}
+
+// GetSentBy returns the value of SentBy.
+func (s *Transfer) GetSentBy() string {
+	return s.SentBy
+}
+
+// GetSentAt returns the value of SentAt.
+func (s *Transfer) GetSentAt() time.Time {
+	return s.SentAt
+}
+
+// GetReceivedBy returns the value of ReceivedBy.
+func (s *Transfer) GetReceivedBy() OptString {
+	return s.ReceivedBy
+}
+
+// GetReceivedAt returns the value of ReceivedAt.
+func (s *Transfer) GetReceivedAt() OptDateTime {
+	return s.ReceivedAt
+}
+
+// SetID sets the value of ID.
+func (s *Transfer) SetID(val ID) {
+	s.ID = val
+}
+
+// SetVersion sets the value of Version.
+func (s *Transfer) SetVersion(val int64) {
+	s.Version = val
+}
+
+// SetStatus sets the value of Status.
+func (s *Transfer) SetStatus(val TransferStatus) {
+	s.Status = val
+}
+
+// SetFrom sets the value of From.
+func (s *Transfer) SetFrom(val LocationCode) {
+	s.From = val
+}
+
+// SetTo sets the value of To.
+func (s *Transfer) SetTo(val LocationCode) {
+	s.To = val
+}
+
+// SetLines sets the value of Lines.
+func (s *Transfer) SetLines(val []TransferLinesItem) {
+	s.Lines = val
+}
+
+// SetReference sets the value of Reference.
+func (s *Transfer) SetReference(val OptString) {
+	s.Reference = val
+}
+
+// SetNote sets the value of Note.
+func (s *Transfer) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetReason sets the value of Reason.
+func (s *Transfer) SetReason(val OptString) {
+	s.Reason = val
+}
+
+// SetSentBy sets the value of SentBy.
+func (s *Transfer) SetSentBy(val string) {
+	s.SentBy = val
+}
+
+// SetSentAt sets the value of SentAt.
+func (s *Transfer) SetSentAt(val time.Time) {
+	s.SentAt = val
+}
+
+// SetReceivedBy sets the value of ReceivedBy.
+func (s *Transfer) SetReceivedBy(val OptString) {
+	s.ReceivedBy = val
+}
+
+// SetReceivedAt sets the value of ReceivedAt.
+func (s *Transfer) SetReceivedAt(val OptDateTime) {
+	s.ReceivedAt = val
+}
+
+// TransferHeaders wraps Transfer with response headers.
+type TransferHeaders struct {
+	ETag                OptString
+	IdempotencyReplayed OptBool
+	Response            Transfer
+}
+
+// GetETag returns the value of ETag.
+func (s *TransferHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *TransferHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *TransferHeaders) GetResponse() Transfer {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *TransferHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *TransferHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *TransferHeaders) SetResponse(val Transfer) {
+	s.Response = val
+}
+
+type TransferLinesItem struct {
+	Sku SKU `json:"sku"`
+	// How many were sent.
+	Quantity int64 `json:"quantity"`
+	// How many arrived, once it is received.
+	Received OptInt64 `json:"received"`
+	// Received − quantity.
+	Difference OptInt64 `json:"difference"`
+}
+
+// GetSku returns the value of Sku.
+func (s *TransferLinesItem) GetSku() SKU {
+	return s.Sku
+}
+
+// GetQuantity returns the value of Quantity.
+func (s *TransferLinesItem) GetQuantity() int64 {
+	return s.Quantity
+}
+
+// GetReceived returns the value of Received.
+func (s *TransferLinesItem) GetReceived() OptInt64 {
+	return s.Received
+}
+
+// GetDifference returns the value of Difference.
+func (s *TransferLinesItem) GetDifference() OptInt64 {
+	return s.Difference
+}
+
+// SetSku sets the value of Sku.
+func (s *TransferLinesItem) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetQuantity sets the value of Quantity.
+func (s *TransferLinesItem) SetQuantity(val int64) {
+	s.Quantity = val
+}
+
+// SetReceived sets the value of Received.
+func (s *TransferLinesItem) SetReceived(val OptInt64) {
+	s.Received = val
+}
+
+// SetDifference sets the value of Difference.
+func (s *TransferLinesItem) SetDifference(val OptInt64) {
+	s.Difference = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/TransferList
+type TransferList struct {
+	Items []Transfer `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *TransferList) GetItems() []Transfer {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *TransferList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *TransferList) SetItems(val []Transfer) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *TransferList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// What arrived.
+// Ref: #/components/schemas/TransferReceipt
+type TransferReceipt struct {
+	// Lines that arrived in another quantity than was sent; 0 is nothing.
+	Lines []TransferReceiptLinesItem `json:"lines"`
+	// Why there are differences; needed when there are.
+	Reason OptString `json:"reason"`
+}
+
+// GetLines returns the value of Lines.
+func (s *TransferReceipt) GetLines() []TransferReceiptLinesItem {
+	return s.Lines
+}
+
+// GetReason returns the value of Reason.
+func (s *TransferReceipt) GetReason() OptString {
+	return s.Reason
+}
+
+// SetLines sets the value of Lines.
+func (s *TransferReceipt) SetLines(val []TransferReceiptLinesItem) {
+	s.Lines = val
+}
+
+// SetReason sets the value of Reason.
+func (s *TransferReceipt) SetReason(val OptString) {
+	s.Reason = val
+}
+
+type TransferReceiptLinesItem struct {
+	Sku SKU `json:"sku"`
+	// How many arrived.
+	Received int64 `json:"received"`
+}
+
+// GetSku returns the value of Sku.
+func (s *TransferReceiptLinesItem) GetSku() SKU {
+	return s.Sku
+}
+
+// GetReceived returns the value of Received.
+func (s *TransferReceiptLinesItem) GetReceived() int64 {
+	return s.Received
+}
+
+// SetSku sets the value of Sku.
+func (s *TransferReceiptLinesItem) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetReceived sets the value of Received.
+func (s *TransferReceiptLinesItem) SetReceived(val int64) {
+	s.Received = val
+}
+
+// Whether the goods are under way or there.
+// Ref: #/components/schemas/TransferStatus
+type TransferStatus string
+
+const (
+	TransferStatusSent     TransferStatus = "sent"
+	TransferStatusReceived TransferStatus = "received"
+)
+
+// AllValues returns all TransferStatus values.
+func (TransferStatus) AllValues() []TransferStatus {
+	return []TransferStatus{
+		TransferStatusSent,
+		TransferStatusReceived,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s TransferStatus) MarshalText() ([]byte, error) {
+	switch s {
+	case TransferStatusSent:
+		return []byte(s), nil
+	case TransferStatusReceived:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *TransferStatus) UnmarshalText(data []byte) error {
+	switch TransferStatus(data) {
+	case TransferStatusSent:
+		*s = TransferStatusSent
+		return nil
+	case TransferStatusReceived:
+		*s = TransferStatusReceived
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// Why it never was.
+// Ref: #/components/schemas/Undo
+type Undo struct {
+	// Why.
+	Reason string `json:"reason"`
+}
+
+// GetReason returns the value of Reason.
+func (s *Undo) GetReason() string {
+	return s.Reason
+}
+
+// SetReason sets the value of Reason.
+func (s *Undo) SetReason(val string) {
+	s.Reason = val
+}
+
+type Weight int64

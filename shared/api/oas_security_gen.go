@@ -38,6 +38,9 @@ func findAuthorization(h http.Header, prefix string) (string, bool) {
 
 // oauth2ScopesToken is a private map storing OAuth2 scopes per operation.
 var oauth2ScopesToken = map[string][]string{
+	CancelCountOperation: []string{
+		"stock.count",
+	},
 	CancelOrderOperation: []string{
 		"orders.write",
 	},
@@ -56,6 +59,9 @@ var oauth2ScopesToken = map[string][]string{
 	CreateProductOperation: []string{
 		"products.write",
 	},
+	DeliverShipmentOperation: []string{
+		"shipments.write",
+	},
 	EditCustomerOperation: []string{
 		"customers.write",
 	},
@@ -71,8 +77,20 @@ var oauth2ScopesToken = map[string][]string{
 	EditSettingsOperation: []string{
 		"settings.write",
 	},
+	EditShipmentOperation: []string{
+		"shipments.write",
+	},
+	EnterCountOperation: []string{
+		"stock.count",
+	},
+	GetCountOperation: []string{
+		"stock.count",
+	},
 	GetCustomerOperation: []string{
 		"customers.read",
+	},
+	GetDeliveryNoteOperation: []string{
+		"shipments.read",
 	},
 	GetLocationOperation: []string{
 		"locations.read",
@@ -80,6 +98,9 @@ var oauth2ScopesToken = map[string][]string{
 	GetMeOperation: []string{},
 	GetOrderOperation: []string{
 		"orders.read",
+	},
+	GetPickListOperation: []string{
+		"shipments.write",
 	},
 	GetProductOperation: []string{
 		"products.read",
@@ -90,8 +111,14 @@ var oauth2ScopesToken = map[string][]string{
 	GetSettingsOperation: []string{
 		"settings.read",
 	},
+	GetShipmentOperation: []string{
+		"shipments.read",
+	},
 	GetStockOperation: []string{
 		"stock.read",
+	},
+	GetTransferOperation: []string{
+		"movements.read",
 	},
 	HoldOrderOperation: []string{
 		"orders.write",
@@ -101,6 +128,9 @@ var oauth2ScopesToken = map[string][]string{
 	},
 	ListAuditOperation: []string{
 		"audit.read",
+	},
+	ListCountsOperation: []string{
+		"stock.count",
 	},
 	ListCustomersOperation: []string{
 		"customers.read",
@@ -114,26 +144,59 @@ var oauth2ScopesToken = map[string][]string{
 	ListOrderEventsOperation: []string{
 		"orders.read",
 	},
+	ListOrderReturnsOperation: []string{
+		"shipments.read",
+	},
+	ListOrderShipmentsOperation: []string{
+		"shipments.read",
+	},
 	ListOrdersOperation: []string{
 		"orders.read",
 	},
 	ListProductsOperation: []string{
 		"products.read",
 	},
+	ListShipmentsOperation: []string{
+		"shipments.read",
+	},
 	ListStockOperation: []string{
 		"stock.read",
+	},
+	ListTransfersOperation: []string{
+		"movements.read",
 	},
 	MoveStockOperation: []string{
 		"stock.move",
 	},
+	OpenCountOperation: []string{
+		"stock.count",
+	},
 	PlaceOrderOperation: []string{
 		"orders.write",
+	},
+	PostCountOperation: []string{
+		"stock.count",
+	},
+	ReceiveTransferOperation: []string{
+		"stock.move",
 	},
 	ReleaseOrderOperation: []string{
 		"orders.write",
 	},
+	ReturnOrderOperation: []string{
+		"returns.write",
+	},
 	RunProofOperation: []string{
 		"stock.proof",
+	},
+	SendTransferOperation: []string{
+		"stock.move",
+	},
+	ShipOrderOperation: []string{
+		"shipments.write",
+	},
+	UndoShipmentOperation: []string{
+		"shipments.write",
 	},
 }
 

@@ -11,6 +11,7 @@ type Handler interface {
 	CustomersHandler
 	OrdersHandler
 	ProductsHandler
+	ShipmentsHandler
 	StockHandler
 	SystemHandler
 }
@@ -54,10 +55,11 @@ type OrdersHandler interface {
 	// CancelOrder implements cancelOrder operation.
 	//
 	// Releases exactly what is still reserved, once. An order that left in part is closed as shipped
-	// instead.
+	// instead: the rest is `cancelled` on its lines and not charged; discounts given as amounts shrink in
+	// proportion.
 	//
 	// POST /v1/orders/{id}/cancel
-	CancelOrder(ctx context.Context, req OptReason, params CancelOrderParams) (*OrderHeaders, error)
+	CancelOrder(ctx context.Context, req OptCancellation, params CancelOrderParams) (*OrderHeaders, error)
 	// CompleteOrder implements completeOrder operation.
 	//
 	// Complete a shipped order by hand.
@@ -163,10 +165,100 @@ type ProductsHandler interface {
 	ListProducts(ctx context.Context, params ListProductsParams) (*ProductList, error)
 }
 
+// ShipmentsHandler handles operations described by OpenAPI v3 specification.
+//
+// x-ogen-operation-group: Shipments
+type ShipmentsHandler interface {
+	// DeliverShipment implements deliverShipment operation.
+	//
+	// An order all of whose shipments arrived and that is paid in full is completed with it.
+	//
+	// POST /v1/shipments/{id}/deliver
+	DeliverShipment(ctx context.Context, req OptDelivery, params DeliverShipmentParams) (*ShipmentHeaders, error)
+	// EditShipment implements editShipment operation.
+	//
+	// Absent means unchanged, null clears. What left, and from where, does not change; a mistake there is
+	// undone.
+	//
+	// PATCH /v1/shipments/{id}
+	EditShipment(ctx context.Context, req *ShipmentEdit, params EditShipmentParams) (*ShipmentHeaders, error)
+	// GetDeliveryNote implements getDeliveryNote operation.
+	//
+	// In the customer's language, Chinese or English.
+	//
+	// GET /v1/shipments/{id}/delivery-note.pdf
+	GetDeliveryNote(ctx context.Context, params GetDeliveryNoteParams) (GetDeliveryNoteOK, error)
+	// GetPickList implements getPickList operation.
+	//
+	// What is reserved for the order at one location, in the order of the bins, in the language of the
+	// customer.
+	//
+	// GET /v1/orders/{id}/pick-list.pdf
+	GetPickList(ctx context.Context, params GetPickListParams) (GetPickListOK, error)
+	// GetShipment implements getShipment operation.
+	//
+	// Read a shipment.
+	//
+	// GET /v1/shipments/{id}
+	GetShipment(ctx context.Context, params GetShipmentParams) (*ShipmentHeaders, error)
+	// ListOrderReturns implements listOrderReturns operation.
+	//
+	// List an order's returns, the newest first.
+	//
+	// GET /v1/orders/{id}/returns
+	ListOrderReturns(ctx context.Context, params ListOrderReturnsParams) (*ReturnList, error)
+	// ListOrderShipments implements listOrderShipments operation.
+	//
+	// List an order's shipments, the newest first.
+	//
+	// GET /v1/orders/{id}/shipments
+	ListOrderShipments(ctx context.Context, params ListOrderShipmentsParams) (*ShipmentList, error)
+	// ListShipments implements listShipments operation.
+	//
+	// Newest first, by the date they left. Sales sees those of its own orders. With `number` the list has
+	// at most one row.
+	//
+	// GET /v1/shipments
+	ListShipments(ctx context.Context, params ListShipmentsParams) (*ShipmentList, error)
+	// ReturnOrder implements returnOrder operation.
+	//
+	// Against what was shipped, never more than was shipped less what came back before (409
+	// `more_than_shipped`). A line is restocked, at what it had cost when it left, or scrapped. At most 45
+	// lines. Money is not moved: finance refunds.
+	//
+	// POST /v1/orders/{id}/returns
+	ReturnOrder(ctx context.Context, req *NewReturn, params ReturnOrderParams) (*ReturnHeaders, error)
+	// ShipOrder implements shipOrder operation.
+	//
+	// One shipment leaves from one location: on_hand and reserved fall, and the order moves on, in one
+	// transaction. Without `lines` everything that is reserved at the location leaves. Without `location`
+	// it is the first one, by priority, that can serve all of the lines. Units that are not reserved there
+	// are taken from what is free there, and the reservation moves. More than is open is a 409
+	// `more_than_open`, more than is there `insufficient_stock`. A prepaid order leaves when it is paid or
+	// authorised (`payment_required`), unless the settings let the caller's role ship unpaid and `unpaid`
+	// says so. At most 45 lines; the order's ETag serves as `If-Match`.
+	//
+	// POST /v1/orders/{id}/shipments
+	ShipOrder(ctx context.Context, req *NewShipment, params ShipOrderParams) (*ShipmentHeaders, error)
+	// UndoShipment implements undoShipment operation.
+	//
+	// Until it is delivered. Its goods are on hand again where they were, reserved for the order, which
+	// goes back in its status.
+	//
+	// POST /v1/shipments/{id}/undo
+	UndoShipment(ctx context.Context, req *Undo, params UndoShipmentParams) (*ShipmentHeaders, error)
+}
+
 // StockHandler handles operations described by OpenAPI v3 specification.
 //
 // x-ogen-operation-group: Stock
 type StockHandler interface {
+	// CancelCount implements cancelCount operation.
+	//
+	// Give a stocktake up.
+	//
+	// POST /v1/counts/{id}/cancel
+	CancelCount(ctx context.Context, params CancelCountParams) (*CountHeaders, error)
 	// CreateLocation implements createLocation operation.
 	//
 	// Create a location.
@@ -179,6 +271,20 @@ type StockHandler interface {
 	//
 	// PATCH /v1/locations/{location}
 	EditLocation(ctx context.Context, req *LocationEdit, params EditLocationParams) (*LocationHeaders, error)
+	// EnterCount implements enterCount operation.
+	//
+	// Each entry is held against what is on hand at that moment; movements between entering and posting do
+	// not disturb the difference. Entering a SKU again replaces its entry; null takes it back. At most 45
+	// lines a call, 1,000 a count.
+	//
+	// PATCH /v1/counts/{id}
+	EnterCount(ctx context.Context, req *CountEntry, params EnterCountParams) (*CountHeaders, error)
+	// GetCount implements getCount operation.
+	//
+	// Read a stocktake.
+	//
+	// GET /v1/counts/{id}
+	GetCount(ctx context.Context, params GetCountParams) (*CountHeaders, error)
 	// GetLocation implements getLocation operation.
 	//
 	// Read a location.
@@ -199,6 +305,18 @@ type StockHandler interface {
 	//
 	// GET /v1/stock/{sku}
 	GetStock(ctx context.Context, params GetStockParams) (*Stock, error)
+	// GetTransfer implements getTransfer operation.
+	//
+	// Read a transfer.
+	//
+	// GET /v1/transfers/{id}
+	GetTransfer(ctx context.Context, params GetTransferParams) (*TransferHeaders, error)
+	// ListCounts implements listCounts operation.
+	//
+	// List stocktakes, the newest first.
+	//
+	// GET /v1/counts
+	ListCounts(ctx context.Context, params ListCountsParams) (*CountList, error)
 	// ListLocations implements listLocations operation.
 	//
 	// List locations, the one that is taken from first at the top.
@@ -217,6 +335,12 @@ type StockHandler interface {
 	//
 	// GET /v1/stock
 	ListStock(ctx context.Context, params ListStockParams) (*StockList, error)
+	// ListTransfers implements listTransfers operation.
+	//
+	// List transfers, the newest first.
+	//
+	// GET /v1/transfers
+	ListTransfers(ctx context.Context, params ListTransfersParams) (*TransferList, error)
 	// MoveStock implements moveStock operation.
 	//
 	// `receive` adds; `unit_cost` is in the company's currency and enters the moving average (without it
@@ -227,6 +351,29 @@ type StockHandler interface {
 	//
 	// POST /v1/stock/movements
 	MoveStock(ctx context.Context, req *NewMovement, params MoveStockParams) (*MovementHeaders, error)
+	// OpenCount implements openCount operation.
+	//
+	// Of one location. Goods go on moving meanwhile.
+	//
+	// POST /v1/counts
+	OpenCount(ctx context.Context, req *NewCount, params OpenCountParams) (*CountHeaders, error)
+	// PostCount implements postCount operation.
+	//
+	// Books every difference as an adjustment that names the count. Where units are missing that are
+	// reserved, the newest orders give way with `release`, and go on hold; without it nothing is posted
+	// (409 `insufficient_stock`, naming them). A large count is posted in several steps: one that was
+	// interrupted has `status` `posting`, and posting it again goes on where it stopped.
+	//
+	// POST /v1/counts/{id}/post
+	PostCount(ctx context.Context, req OptCountPosting, params PostCountParams) (*CountHeaders, error)
+	// ReceiveTransfer implements receiveTransfer operation.
+	//
+	// Without `lines` everything arrived. A line that arrived in another quantity is booked with its
+	// difference: what is missing is adjusted away in transit, what is too much is adjusted at the
+	// destination.
+	//
+	// POST /v1/transfers/{id}/receive
+	ReceiveTransfer(ctx context.Context, req OptTransferReceipt, params ReceiveTransferParams) (*TransferHeaders, error)
 	// RunProof implements runProof operation.
 	//
 	// Works for some seconds and stores how far it came. `status` is `running` until every SKU was
@@ -235,6 +382,13 @@ type StockHandler interface {
 	//
 	// POST /v1/stock/proof
 	RunProof(ctx context.Context, params RunProofParams) (*Proof, error)
+	// SendTransfer implements sendTransfer operation.
+	//
+	// The goods leave one location and are in transit, where nobody can order them, until they are
+	// received. At most 20 lines.
+	//
+	// POST /v1/transfers
+	SendTransfer(ctx context.Context, req *NewTransfer, params SendTransferParams) (*TransferHeaders, error)
 }
 
 // SystemHandler handles operations described by OpenAPI v3 specification.

@@ -13,13 +13,23 @@ type UnimplementedHandler struct{}
 
 var _ Handler = UnimplementedHandler{}
 
+// CancelCount implements cancelCount operation.
+//
+// Give a stocktake up.
+//
+// POST /v1/counts/{id}/cancel
+func (UnimplementedHandler) CancelCount(ctx context.Context, params CancelCountParams) (r *CountHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // CancelOrder implements cancelOrder operation.
 //
 // Releases exactly what is still reserved, once. An order that left in part is closed as shipped
-// instead.
+// instead: the rest is `cancelled` on its lines and not charged; discounts given as amounts shrink in
+// proportion.
 //
 // POST /v1/orders/{id}/cancel
-func (UnimplementedHandler) CancelOrder(ctx context.Context, req OptReason, params CancelOrderParams) (r *OrderHeaders, _ error) {
+func (UnimplementedHandler) CancelOrder(ctx context.Context, req OptCancellation, params CancelOrderParams) (r *OrderHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -67,6 +77,15 @@ func (UnimplementedHandler) CreateLocation(ctx context.Context, req *NewLocation
 //
 // POST /v1/products
 func (UnimplementedHandler) CreateProduct(ctx context.Context, req *NewProduct, params CreateProductParams) (r *ProductHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// DeliverShipment implements deliverShipment operation.
+//
+// An order all of whose shipments arrived and that is paid in full is completed with it.
+//
+// POST /v1/shipments/{id}/deliver
+func (UnimplementedHandler) DeliverShipment(ctx context.Context, req OptDelivery, params DeliverShipmentParams) (r *ShipmentHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -119,6 +138,27 @@ func (UnimplementedHandler) EditSettings(ctx context.Context, req *SettingsEdit,
 	return r, ht.ErrNotImplemented
 }
 
+// EditShipment implements editShipment operation.
+//
+// Absent means unchanged, null clears. What left, and from where, does not change; a mistake there is
+// undone.
+//
+// PATCH /v1/shipments/{id}
+func (UnimplementedHandler) EditShipment(ctx context.Context, req *ShipmentEdit, params EditShipmentParams) (r *ShipmentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// EnterCount implements enterCount operation.
+//
+// Each entry is held against what is on hand at that moment; movements between entering and posting do
+// not disturb the difference. Entering a SKU again replaces its entry; null takes it back. At most 45
+// lines a call, 1,000 a count.
+//
+// PATCH /v1/counts/{id}
+func (UnimplementedHandler) EnterCount(ctx context.Context, req *CountEntry, params EnterCountParams) (r *CountHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // GetContract implements getContract operation.
 //
 // This document.
@@ -128,12 +168,30 @@ func (UnimplementedHandler) GetContract(ctx context.Context) (r GetContractOK, _
 	return r, ht.ErrNotImplemented
 }
 
+// GetCount implements getCount operation.
+//
+// Read a stocktake.
+//
+// GET /v1/counts/{id}
+func (UnimplementedHandler) GetCount(ctx context.Context, params GetCountParams) (r *CountHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // GetCustomer implements getCustomer operation.
 //
 // Read a customer.
 //
 // GET /v1/customers/{id}
 func (UnimplementedHandler) GetCustomer(ctx context.Context, params GetCustomerParams) (r *CustomerHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetDeliveryNote implements getDeliveryNote operation.
+//
+// In the customer's language, Chinese or English.
+//
+// GET /v1/shipments/{id}/delivery-note.pdf
+func (UnimplementedHandler) GetDeliveryNote(ctx context.Context, params GetDeliveryNoteParams) (r GetDeliveryNoteOK, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -173,6 +231,16 @@ func (UnimplementedHandler) GetOrder(ctx context.Context, params GetOrderParams)
 	return r, ht.ErrNotImplemented
 }
 
+// GetPickList implements getPickList operation.
+//
+// What is reserved for the order at one location, in the order of the bins, in the language of the
+// customer.
+//
+// GET /v1/orders/{id}/pick-list.pdf
+func (UnimplementedHandler) GetPickList(ctx context.Context, params GetPickListParams) (r GetPickListOK, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // GetProduct implements getProduct operation.
 //
 // Read a product.
@@ -202,12 +270,30 @@ func (UnimplementedHandler) GetSettings(ctx context.Context, params GetSettingsP
 	return r, ht.ErrNotImplemented
 }
 
+// GetShipment implements getShipment operation.
+//
+// Read a shipment.
+//
+// GET /v1/shipments/{id}
+func (UnimplementedHandler) GetShipment(ctx context.Context, params GetShipmentParams) (r *ShipmentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // GetStock implements getStock operation.
 //
 // Read a SKU's stock.
 //
 // GET /v1/stock/{sku}
 func (UnimplementedHandler) GetStock(ctx context.Context, params GetStockParams) (r *Stock, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetTransfer implements getTransfer operation.
+//
+// Read a transfer.
+//
+// GET /v1/transfers/{id}
+func (UnimplementedHandler) GetTransfer(ctx context.Context, params GetTransferParams) (r *TransferHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -239,6 +325,15 @@ func (UnimplementedHandler) ImportOrders(ctx context.Context, req *OrderImport, 
 //
 // GET /v1/audit
 func (UnimplementedHandler) ListAudit(ctx context.Context, params ListAuditParams) (r *AuditList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListCounts implements listCounts operation.
+//
+// List stocktakes, the newest first.
+//
+// GET /v1/counts
+func (UnimplementedHandler) ListCounts(ctx context.Context, params ListCountsParams) (r *CountList, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -278,6 +373,24 @@ func (UnimplementedHandler) ListOrderEvents(ctx context.Context, params ListOrde
 	return r, ht.ErrNotImplemented
 }
 
+// ListOrderReturns implements listOrderReturns operation.
+//
+// List an order's returns, the newest first.
+//
+// GET /v1/orders/{id}/returns
+func (UnimplementedHandler) ListOrderReturns(ctx context.Context, params ListOrderReturnsParams) (r *ReturnList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListOrderShipments implements listOrderShipments operation.
+//
+// List an order's shipments, the newest first.
+//
+// GET /v1/orders/{id}/shipments
+func (UnimplementedHandler) ListOrderShipments(ctx context.Context, params ListOrderShipmentsParams) (r *ShipmentList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ListOrders implements listOrders operation.
 //
 // Newest first by the order's date. Sales sees orders of its own customers and those it entered, the
@@ -298,12 +411,31 @@ func (UnimplementedHandler) ListProducts(ctx context.Context, params ListProduct
 	return r, ht.ErrNotImplemented
 }
 
+// ListShipments implements listShipments operation.
+//
+// Newest first, by the date they left. Sales sees those of its own orders. With `number` the list has
+// at most one row.
+//
+// GET /v1/shipments
+func (UnimplementedHandler) ListShipments(ctx context.Context, params ListShipmentsParams) (r *ShipmentList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ListStock implements listStock operation.
 //
 // List stock levels, one row a SKU.
 //
 // GET /v1/stock
 func (UnimplementedHandler) ListStock(ctx context.Context, params ListStockParams) (r *StockList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListTransfers implements listTransfers operation.
+//
+// List transfers, the newest first.
+//
+// GET /v1/transfers
+func (UnimplementedHandler) ListTransfers(ctx context.Context, params ListTransfersParams) (r *TransferList, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -320,6 +452,15 @@ func (UnimplementedHandler) MoveStock(ctx context.Context, req *NewMovement, par
 	return r, ht.ErrNotImplemented
 }
 
+// OpenCount implements openCount operation.
+//
+// Of one location. Goods go on moving meanwhile.
+//
+// POST /v1/counts
+func (UnimplementedHandler) OpenCount(ctx context.Context, req *NewCount, params OpenCountParams) (r *CountHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // PlaceOrder implements placeOrder operation.
 //
 // Enters a draft, or with `confirm` places the order at once: its stock is reserved in the same
@@ -329,6 +470,29 @@ func (UnimplementedHandler) MoveStock(ctx context.Context, req *NewMovement, par
 //
 // POST /v1/orders
 func (UnimplementedHandler) PlaceOrder(ctx context.Context, req *NewOrder, params PlaceOrderParams) (r *OrderHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// PostCount implements postCount operation.
+//
+// Books every difference as an adjustment that names the count. Where units are missing that are
+// reserved, the newest orders give way with `release`, and go on hold; without it nothing is posted
+// (409 `insufficient_stock`, naming them). A large count is posted in several steps: one that was
+// interrupted has `status` `posting`, and posting it again goes on where it stopped.
+//
+// POST /v1/counts/{id}/post
+func (UnimplementedHandler) PostCount(ctx context.Context, req OptCountPosting, params PostCountParams) (r *CountHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ReceiveTransfer implements receiveTransfer operation.
+//
+// Without `lines` everything arrived. A line that arrived in another quantity is booked with its
+// difference: what is missing is adjusted away in transit, what is too much is adjusted at the
+// destination.
+//
+// POST /v1/transfers/{id}/receive
+func (UnimplementedHandler) ReceiveTransfer(ctx context.Context, req OptTransferReceipt, params ReceiveTransferParams) (r *TransferHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -342,6 +506,17 @@ func (UnimplementedHandler) ReleaseOrder(ctx context.Context, params ReleaseOrde
 	return r, ht.ErrNotImplemented
 }
 
+// ReturnOrder implements returnOrder operation.
+//
+// Against what was shipped, never more than was shipped less what came back before (409
+// `more_than_shipped`). A line is restocked, at what it had cost when it left, or scrapped. At most 45
+// lines. Money is not moved: finance refunds.
+//
+// POST /v1/orders/{id}/returns
+func (UnimplementedHandler) ReturnOrder(ctx context.Context, req *NewReturn, params ReturnOrderParams) (r *ReturnHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // RunProof implements runProof operation.
 //
 // Works for some seconds and stores how far it came. `status` is `running` until every SKU was
@@ -350,5 +525,40 @@ func (UnimplementedHandler) ReleaseOrder(ctx context.Context, params ReleaseOrde
 //
 // POST /v1/stock/proof
 func (UnimplementedHandler) RunProof(ctx context.Context, params RunProofParams) (r *Proof, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// SendTransfer implements sendTransfer operation.
+//
+// The goods leave one location and are in transit, where nobody can order them, until they are
+// received. At most 20 lines.
+//
+// POST /v1/transfers
+func (UnimplementedHandler) SendTransfer(ctx context.Context, req *NewTransfer, params SendTransferParams) (r *TransferHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ShipOrder implements shipOrder operation.
+//
+// One shipment leaves from one location: on_hand and reserved fall, and the order moves on, in one
+// transaction. Without `lines` everything that is reserved at the location leaves. Without `location`
+// it is the first one, by priority, that can serve all of the lines. Units that are not reserved there
+// are taken from what is free there, and the reservation moves. More than is open is a 409
+// `more_than_open`, more than is there `insufficient_stock`. A prepaid order leaves when it is paid or
+// authorised (`payment_required`), unless the settings let the caller's role ship unpaid and `unpaid`
+// says so. At most 45 lines; the order's ETag serves as `If-Match`.
+//
+// POST /v1/orders/{id}/shipments
+func (UnimplementedHandler) ShipOrder(ctx context.Context, req *NewShipment, params ShipOrderParams) (r *ShipmentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// UndoShipment implements undoShipment operation.
+//
+// Until it is delivered. Its goods are on hand again where they were, reserved for the order, which
+// goes back in its status.
+//
+// POST /v1/shipments/{id}/undo
+func (UnimplementedHandler) UndoShipment(ctx context.Context, req *Undo, params UndoShipmentParams) (r *ShipmentHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }

@@ -3,12 +3,15 @@
 package company
 
 import (
+	"slices"
 	"time"
 
 	"waybill/shared/access"
 	"waybill/shared/customer"
 	"waybill/shared/money"
 	"waybill/shared/refusal"
+	"waybill/shared/shipment"
+	"waybill/shared/stock"
 )
 
 // Settings of the company. Rates are millionths by tax class, limits basis points by role.
@@ -20,6 +23,9 @@ type Settings struct {
 	TaxInclusive              bool   // whether unit prices contain the tax
 	TaxRates                  map[string]int64
 	DiscountLimits            map[access.Role]int64
+	Allocation                stock.Strategy
+	Carriers                  []shipment.Carrier
+	ShipUnpaid                []access.Role // who may ship a prepaid order that nobody paid
 	Version                   int64
 }
 
@@ -30,6 +36,9 @@ func Default() Settings {
 		TimeZone:       "UTC",
 		TaxRates:       map[string]int64{"standard": 0, "reduced": 0, "zero": 0, "exempt": 0},
 		DiscountLimits: map[access.Role]int64{access.Sales: 1000},
+		Allocation:     stock.ByPriority,
+		Carriers:       shipment.Carriers(),
+		ShipUnpaid:     []access.Role{access.Manager},
 		Version:        1,
 	}
 }
@@ -48,10 +57,16 @@ func (s Settings) Check() error {
 			wrong = append(wrong, refusal.Item{Field: "tax.classes." + class, Code: "invalid", Detail: "The name of a tax class has 1 to 40 bytes."})
 		}
 	}
+	wrong = append(wrong, shipment.CheckCarriers(s.Carriers)...)
 	if len(wrong) > 0 {
 		return refusal.Fields(wrong...)
 	}
 	return nil
+}
+
+// ShipsUnpaid reports whether one of p's roles may ship a prepaid order that nobody paid.
+func (s Settings) ShipsUnpaid(p access.Principal) bool {
+	return slices.ContainsFunc(p.Roles, func(r access.Role) bool { return slices.Contains(s.ShipUnpaid, r) })
 }
 
 // DiscountLimit is the discount in basis points that p gives without approval:

@@ -37,6 +37,8 @@ const (
 	Location Kind = "location"
 	Settings Kind = "settings"
 	Stock    Kind = "stock"
+	Transfer Kind = "transfer"
+	Count    Kind = "count"
 	Access   Kind = "access"
 )
 
@@ -54,6 +56,13 @@ const (
 	OrderClosed    Type = "order.closed" // the rest of a partly shipped order was cancelled
 	OrderCompleted Type = "order.completed"
 	OrderImported  Type = "order.imported"
+	OrderServed    Type = "order.served" // goods came in for what it waited for
+
+	ShipmentCreated   Type = "shipment.created"
+	ShipmentEdited    Type = "shipment.edited"
+	ShipmentDelivered Type = "shipment.delivered"
+	ShipmentUndone    Type = "shipment.undone"
+	ReturnCreated     Type = "return.created"
 
 	ProductCreated  Type = "product.created"
 	ProductEdited   Type = "product.edited"
@@ -62,6 +71,18 @@ const (
 	LocationCreated Type = "location.created"
 	LocationEdited  Type = "location.edited"
 	SettingsEdited  Type = "settings.edited"
+
+	StockLow    Type = "stock.low"    // what is available fell to the reorder point
+	StockProven Type = "stock.proven" // a run of the proof found that the ledger explains every balance
+	StockDrift  Type = "stock.drift"  // a run of the proof found balances that it does not
+
+	TransferSent     Type = "transfer.sent"
+	TransferReceived Type = "transfer.received"
+	CountOpened      Type = "count.opened"
+	CountEntered     Type = "count.entered"
+	CountPosting     Type = "count.posting" // the first of several steps that post it
+	CountPosted      Type = "count.posted"
+	CountCancelled   Type = "count.cancelled"
 
 	AccessDenied Type = "access.denied"
 )

@@ -172,8 +172,12 @@ func customerEvent(t event.Type, c customer.Customer) event.Event {
 // each of its SKUs at every one.
 const mostLocations = 100
 
-// CreateLocation adds a location; its code must be new.
+// CreateLocation adds a location; its code must be new, and not the one that
+// stands for goods in transit.
 func (k *Keeper) CreateLocation(ctx context.Context, by By, l stock.Location) (stock.Location, error) {
+	if l.Code == stock.InTransit {
+		return l, refusal.Field("location", "invalid", "%s is where goods are between two locations; nobody keeps stock there.", stock.InTransit)
+	}
 	l.Version = 1
 	err := k.fact(ctx, by, func(ctx context.Context, tx *table.Tx, _ time.Time) (event.Event, error) {
 		all, err := k.DB.Locations(ctx)

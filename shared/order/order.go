@@ -65,13 +65,17 @@ type Order struct {
 	Shipping         *customer.Address
 	Attributes       map[string]string
 	CancelReason     string
+	Paid, Authorized int64      // what came in, and what is sure to come; payments say so
+	Shipments        []string   // ids, the oldest first; those that were undone too
+	Undelivered      int64      // how many shipments are under way
+	Returns          []string   // ids
 	PlacedAt         *time.Time // when it was confirmed
 	CreatedAt        time.Time  // its date: when it was entered, or its own date if imported
 	UpdatedAt        time.Time
 }
 
 // A Line is one SKU of an order; a SKU stands on one line only. While the
-// order is open, Quantity = reserved + Backordered + Shipped.
+// order is open, Quantity = reserved + Backordered + Shipped + Cancelled.
 type Line struct {
 	SKU, Name   string
 	Quantity    int64
@@ -83,7 +87,9 @@ type Line struct {
 	Allocations []stock.Allocation
 	Backordered int64
 	Shipped     int64
+	Cancelled   int64 // ordered, and given up before it left: the customer does not pay for it
 	Returned    int64
+	Cost        int64 // of what has left, in the company's currency
 }
 
 // Reserved is how many units of the line are reserved in stock.
@@ -118,20 +124,26 @@ func (o Order) MayEdit() error {
 }
 
 // Cancel ends an order and gives back every allocation it still has. An order
-// of which part has left is closed instead: what left stays sold.
+// of which part has left is closed instead: what left stays sold, and the rest
+// is not charged.
 func (o *Order) Cancel(reason string) error {
 	switch o.Status {
 	case Draft, Confirmed:
 		o.Status = Cancelled
+		for i := range o.Lines {
+			o.Lines[i].Allocations, o.Lines[i].Backordered = nil, 0
+		}
 	case PartiallyShipped:
-		o.Status = Shipped
+		if err := o.giveUp(Line.Open); err != nil {
+			return err
+		}
+		o.progress()
 	default:
 		return o.wrongStatus("cancelled")
 	}
-	for i := range o.Lines {
-		o.Lines[i].Allocations, o.Lines[i].Backordered = nil, 0
-	}
-	o.CancelReason, o.OnHold, o.HoldReason, o.HeldBefore = reason, false, "", ""
+	o.CancelReason = reason
+	o.unhold()
+	o.CompleteIfDone()
 	return nil
 }
 
@@ -164,7 +176,7 @@ func (o *Order) Release() error {
 	if !o.OnHold {
 		return refusal.New(refusal.Conflict, "not_on_hold", "Order %s is not on hold.", o.Number)
 	}
-	o.OnHold, o.HoldReason, o.HeldBefore = false, "", ""
+	o.unhold()
 	return nil
 }
 
@@ -192,16 +204,7 @@ func (o *Order) Yield(p stock.Place, n int64) {
 		if l.SKU != p.SKU {
 			continue
 		}
-		var kept []stock.Allocation
-		for _, a := range l.Allocations {
-			if a.Location == p.Location {
-				a.Quantity -= n
-			}
-			if a.Quantity > 0 {
-				kept = append(kept, a)
-			}
-		}
-		l.Allocations = kept
+		l.Allocations = stock.Take(l.Allocations, p.Location, n)
 		l.Backordered += n
 	}
 	if !o.OnHold {
@@ -233,10 +236,10 @@ func (o Order) Waits() bool {
 // Sound reports whether each line's quantities add up as its status demands.
 func (o Order) Sound() bool {
 	for _, l := range o.Lines {
-		if l.Backordered < 0 || l.Shipped < 0 || l.Returned < 0 || l.Returned > l.Shipped {
+		if l.Backordered < 0 || l.Shipped < 0 || l.Cancelled < 0 || l.Returned < 0 || l.Returned > l.Shipped || l.Open() < 0 {
 			return false
 		}
-		if o.IsOpen() && l.Reserved()+l.Backordered+l.Shipped != l.Quantity {
+		if o.IsOpen() && l.Reserved()+l.Backordered != l.Open() {
 			return false
 		}
 		if !o.IsOpen() && (l.Reserved() != 0 || l.Backordered != 0) {

@@ -57,7 +57,7 @@ func (o *Order) price() error {
 	var err error
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		if gross[i], err = money.Times(l.Quantity, l.UnitPrice); err != nil {
+		if gross[i], err = money.Times(l.charged(), l.UnitPrice); err != nil {
 			return err
 		}
 		if l.Discount, err = l.Own.of(gross[i], fmt.Sprintf("lines[%d].discount", i)); err != nil {
@@ -121,7 +121,7 @@ func (o Order) Exceeds(limit int64) bool {
 		shared = 1
 	}
 	for _, l := range o.Lines {
-		if above(l.Discount, l.Quantity*l.UnitPrice, shared) {
+		if above(l.Discount, l.charged()*l.UnitPrice, shared) {
 			return true
 		}
 	}

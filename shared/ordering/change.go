@@ -54,6 +54,8 @@ func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order
 			if err := allocate(o, c); err != nil {
 				return "", nil, err
 			}
+			o.Progress()
+			o.CompleteIfDone()
 		}
 		// What was approved was this discount for this customer on these terms.
 		if in.Wishes != nil || in.Discount != nil || in.CustomerID != nil || in.Terms != nil {
@@ -200,18 +202,54 @@ func (d *Desk) confirm(ctx context.Context, o *order.Order, now time.Time) error
 // once. Of an order that left in part it closes the rest.
 func (d *Desk) Cancel(ctx context.Context, by By, id, reason string) (order.Order, error) {
 	return d.change(ctx, by, id, event.OrderCancelled, func(_ context.Context, o *order.Order, _ time.Time) (event.Type, map[string]any, error) {
-		if err := o.Cancel(reason); err != nil {
-			return "", nil, err
-		}
-		var data map[string]any
-		if reason != "" {
-			data = map[string]any{"reason": reason}
-		}
-		if o.Status == order.Shipped {
-			return event.OrderClosed, data, nil
-		}
-		return "", data, nil
+		was := *o
+		was.Lines = append([]order.Line(nil), o.Lines...)
+		err := o.Cancel(reason)
+		return ending(*o), ended(was, *o, reason), err
 	})
+}
+
+// CancelBackorders gives up what an order waits for; the rest of it stands.
+func (d *Desk) CancelBackorders(ctx context.Context, by By, id, reason string) (order.Order, error) {
+	return d.change(ctx, by, id, event.OrderEdited, func(_ context.Context, o *order.Order, _ time.Time) (event.Type, map[string]any, error) {
+		was := *o
+		was.Lines = append([]order.Line(nil), o.Lines...)
+		err := o.CancelBackorders(reason)
+		return ending(*o), ended(was, *o, reason), err
+	})
+}
+
+// ending is the type of event that an order comes to its end by, "" when it goes on.
+func ending(o order.Order) event.Type {
+	switch {
+	case o.Status == order.Cancelled:
+		return event.OrderCancelled
+	case !o.IsOpen():
+		return event.OrderClosed
+	default:
+		return ""
+	}
+}
+
+// ended says what was given up, for the timeline.
+func ended(was, next order.Order, reason string) map[string]any {
+	data := map[string]any{}
+	if reason != "" {
+		data["reason"] = reason
+	}
+	var gone []any
+	for i, l := range next.Lines {
+		if n := l.Cancelled - was.Lines[i].Cancelled; n > 0 {
+			gone = append(gone, map[string]any{"sku": l.SKU, "cancelled": n})
+		}
+	}
+	if gone != nil {
+		data["lines"] = gone
+	}
+	if was.Totals.Total != next.Totals.Total {
+		data["was_total"] = was.Totals.Total
+	}
+	return data
 }
 
 // Complete ends a shipped order by hand.

@@ -14,7 +14,6 @@ package ordering
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"waybill/shared/access"
@@ -33,18 +32,7 @@ type Desk struct {
 }
 
 // By is who asks, how a retry is known, and which version they saw.
-type By struct {
-	Principal access.Principal
-	Mark      *table.Mark               // nil without an Idempotency-Key
-	Expect    func(version int64) error // refuses a version that the caller did not see; nil takes any
-}
-
-func (b By) expects(o order.Order) error {
-	if b.Expect == nil {
-		return nil
-	}
-	return b.Expect(o.Version)
-}
+type By = table.By
 
 // Look reads an order that p may see; to others it does not exist.
 func (d *Desk) Look(ctx context.Context, p access.Principal, id string) (order.Order, error) {
@@ -63,28 +51,11 @@ func (d *Desk) Look(ctx context.Context, p access.Principal, id string) (order.O
 }
 
 func (d *Desk) sees(ctx context.Context, p access.Principal, o order.Order) (bool, error) {
-	if p.Sight() == access.SeesFulfil && slices.Contains(order.ToFulfil, o.Status) {
-		return true, nil
-	}
-	return d.mayChange(ctx, p, o)
+	return o.SeenBy(p, func() (string, error) { return d.DB.CustomerOwner(ctx, o.CustomerID) })
 }
 
-// mayChange reports whether an order is p's own, or all are: seeing an order
-// because it is to be shipped does not make it one's own.
 func (d *Desk) mayChange(ctx context.Context, p access.Principal, o order.Order) (bool, error) {
-	if p.Sight() == access.SeesAll || o.Owner == p.ID || o.EnteredBy == p.ID {
-		return true, nil
-	}
-	// The customer may have come to p since the order was entered.
-	return d.owns(ctx, p, o.CustomerID)
-}
-
-func (d *Desk) owns(ctx context.Context, p access.Principal, customerID string) (bool, error) {
-	c, err := d.DB.Customer(ctx, customerID)
-	if refusal.Is(err, "not_found") {
-		return false, nil
-	}
-	return err == nil && c.Owner == p.ID, err
+	return o.ChangedBy(p, func() (string, error) { return d.DB.CustomerOwner(ctx, o.CustomerID) })
 }
 
 // List lists the orders that p may see, newest first.
@@ -96,11 +67,11 @@ func (d *Desk) List(ctx context.Context, p access.Principal, f table.OrderFilter
 		f.Statuses = order.ToFulfil
 	default:
 		if f.CustomerID != "" {
-			all, err := d.owns(ctx, p, f.CustomerID)
+			owner, err := d.DB.CustomerOwner(ctx, f.CustomerID)
 			if err != nil {
 				return none, err
 			}
-			if all {
+			if owner == p.ID {
 				break
 			}
 		}
@@ -125,7 +96,7 @@ func (d *Desk) change(ctx context.Context, by By, id string, kind event.Type, ap
 		if ok, err := d.mayChange(ctx, by.Principal, was); err != nil || !ok {
 			return nil, cmp.Or(err, error(refusal.Missing("order", id)))
 		}
-		if err := by.expects(was); err != nil {
+		if err := by.Expects(was.Version); err != nil {
 			return nil, err
 		}
 		next, now := was, d.IDs.Now()
@@ -153,20 +124,8 @@ func (d *Desk) change(ctx context.Context, by By, id string, kind event.Type, ap
 
 // reserve adds the net difference between two sets of allocations.
 func reserve(tx *table.Tx, was, next map[stock.Place]int64) error {
-	net := map[stock.Place]int64{}
-	for p, n := range was {
-		net[p] -= n
-	}
-	for p, n := range next {
-		net[p] += n
-	}
-	if len(net) > order.MaxStockItems {
+	if tx.Reallocate(was, next) > order.MaxStockItems {
 		return tooMany()
-	}
-	for p, n := range net {
-		if n != 0 {
-			tx.Reserve(p, n)
-		}
 	}
 	return nil
 }

@@ -158,6 +158,9 @@ func lines(o order.Order, wishes []order.Wish, c table.Catalog) ([]order.Line, [
 			}
 			l = fresh
 		}
+		if w.Quantity != l.Quantity {
+			l.Cancelled = 0 // another quantity is another wish; the same one keeps what was given up of it
+		}
 		l.Quantity, l.Own = w.Quantity, w.Discount
 		if w.UnitPrice != nil {
 			l.UnitPrice = *w.UnitPrice
@@ -187,20 +190,22 @@ func newLine(p product.Product, known bool, w order.Wish, currency string, s com
 }
 
 // allocate plans the stock of every line of an order that is or becomes
-// confirmed: as much as it needs, from the locations by priority. What a
-// product that may be backordered lacks waits; a line may also go on waiting
-// for what it already waits for. Everything else that lacks stock is refused together.
+// confirmed: as much as it needs, from the locations in the order that the
+// settings' strategy gives them. What a product that may be backordered lacks
+// waits; a line may also go on waiting for what it already waits for.
+// Everything else that lacks stock is refused together.
 func allocate(o *order.Order, c table.Catalog) error {
 	var short []refusal.Item
+	locations := locationsFor(*o, c)
 	for i := range o.Lines {
 		l := &o.Lines[i]
-		next, lacking := stock.Allocate(l.SKU, l.Quantity-l.Shipped, l.Allocations, c.Locations.Codes(), c.Free)
+		next, lacking := stock.Allocate(l.SKU, l.Open(), l.Allocations, locations, c.Free)
 		if lacking > l.Backordered && !c.Products[l.SKU].Backorder {
 			var free int64
-			for _, code := range c.Locations.Codes() {
+			for _, code := range locations {
 				free += c.Free(stock.Place{SKU: l.SKU, Location: code})
 			}
-			wanted := l.Quantity - l.Shipped - l.Reserved() - l.Backordered
+			wanted := l.Open() - l.Reserved() - l.Backordered
 			short = append(short, shortage(stock.Shortage{SKU: l.SKU, Wanted: wanted, Available: free}))
 			continue
 		}
@@ -210,6 +215,21 @@ func allocate(o *order.Order, c table.Catalog) error {
 		return &refusal.Error{Kind: refusal.Conflict, Code: "insufficient_stock", Detail: "Not enough stock; errors names each SKU with what is left.", Items: short}
 	}
 	return nil
+}
+
+// locationsFor orders the locations as the settings' strategy wants the order to be served.
+func locationsFor(o order.Order, c table.Catalog) []string {
+	var demand []stock.Demand
+	var used []string
+	for _, l := range o.Lines {
+		if more := l.Open() - l.Reserved(); more > 0 {
+			demand = append(demand, stock.Demand{SKU: l.SKU, Quantity: more})
+		}
+		for _, a := range l.Allocations {
+			used = append(used, a.Location)
+		}
+	}
+	return c.Settings.Allocation.Locations(demand, used, c.Locations.Codes(), c.Free)
 }
 
 func shortage(s stock.Shortage) refusal.Item {

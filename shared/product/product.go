@@ -20,6 +20,7 @@ type Product struct {
 	TaxClass     string // "" is untaxed
 	Backorder    bool   // may be ordered beyond stock
 	ReorderPoint *int64
+	Bins         map[string]string // where it stands, by location
 	Active       bool
 	Attributes   map[string]string
 	ListID       string // ULID that places it in lists

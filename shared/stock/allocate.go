@@ -58,3 +58,51 @@ func Allocate(sku string, want int64, held []Allocation, locations []string, fre
 	}
 	return next, want - total
 }
+
+// ReservedAt is how many units the allocations have at a location.
+func ReservedAt(allocations []Allocation, location string) int64 {
+	var n int64
+	for _, a := range allocations {
+		if a.Location == location {
+			n += a.Quantity
+		}
+	}
+	return n
+}
+
+// Take returns the allocations with n fewer units at a location, which must have them.
+func Take(allocations []Allocation, location string, n int64) []Allocation {
+	var kept []Allocation
+	for _, a := range allocations {
+		if a.Location == location {
+			a.Quantity -= n
+		}
+		if a.Quantity > 0 {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
+
+// GiveBack returns the allocations with n fewer units, from the last ones first.
+func GiveBack(allocations []Allocation, n int64) []Allocation {
+	kept := slices.Clone(allocations)
+	for i := len(kept) - 1; i >= 0 && n > 0; i-- {
+		back := min(kept[i].Quantity, n)
+		kept[i].Quantity -= back
+		n -= back
+	}
+	return slices.DeleteFunc(kept, func(a Allocation) bool { return a.Quantity == 0 })
+}
+
+// Put returns the allocations with n more units at a location.
+func Put(allocations []Allocation, location string, n int64) []Allocation {
+	more := slices.Clone(allocations)
+	for i := range more {
+		if more[i].Location == location {
+			more[i].Quantity += n
+			return more
+		}
+	}
+	return append(more, Allocation{Location: location, Quantity: n})
+}

@@ -170,5 +170,9 @@ type Location struct {
 	Version    int64
 }
 
+// InTransit is where goods are on their way between two locations: stock items
+// as any other, but no location that anybody orders from, moves at, or may create.
+const InTransit = "IN-TRANSIT"
+
 // Main is the location a fresh system has.
 var Main = Location{Code: "MAIN", Name: "Main warehouse", Priority: 1, Version: 1}

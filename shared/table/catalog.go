@@ -10,6 +10,7 @@ import (
 	"waybill/shared/ident"
 	"waybill/shared/product"
 	"waybill/shared/refusal"
+	"waybill/shared/shipment"
 	"waybill/shared/stock"
 )
 
@@ -27,6 +28,7 @@ type productRecord struct {
 	TaxClass     string            `dynamodbav:"tax_class,omitempty"`
 	Backorder    bool              `dynamodbav:"backorder,omitempty"`
 	ReorderPoint *int64            `dynamodbav:"reorder_point,omitempty"`
+	Bins         map[string]string `dynamodbav:"bins,omitempty"`
 	Active       bool              `dynamodbav:"active"`
 	Attributes   map[string]string `dynamodbav:"attributes,omitempty"`
 	Version      int64             `dynamodbav:"version"`
@@ -148,6 +150,15 @@ func (db *DB) CustomerIDs(ctx context.Context, references []string) (map[string]
 	return ids, nil
 }
 
+// CustomerOwner returns the salesperson of a customer; "" when it has none, or does not exist.
+func (db *DB) CustomerOwner(ctx context.Context, id string) (string, error) {
+	c, err := db.Customer(ctx, id)
+	if refusal.Is(err, "not_found") {
+		return "", nil
+	}
+	return c.Owner, err
+}
+
 // A CustomerFilter narrows a list of customers; zero fields do not.
 type CustomerFilter struct{ Owner, Reference string }
 
@@ -187,6 +198,14 @@ type settingsRecord struct {
 	TaxInclusive   bool                  `dynamodbav:"tax_inclusive,omitempty"`
 	TaxRates       map[string]int64      `dynamodbav:"tax_rates"`
 	DiscountLimits map[access.Role]int64 `dynamodbav:"discount_limits"`
+	Allocation     stock.Strategy        `dynamodbav:"allocation"`
+	Carriers       []carrierRecord       `dynamodbav:"carriers"`
+	ShipUnpaid     []access.Role         `dynamodbav:"ship_unpaid"`
+}
+
+type carrierRecord struct {
+	Name        string `dynamodbav:"name"`
+	TrackingURL string `dynamodbav:"url,omitempty"`
 }
 
 // Settings reads the settings; a fresh system has company.Default.
@@ -205,6 +224,10 @@ func (tx *Tx) SaveSettings(s company.Settings, was int64) {
 		PK: k.pk, SK: k.sk, Version: s.Version,
 		Name: s.Name, Email: s.Email, Phone: s.Phone, TaxID: s.TaxID, Address: recordOfAddress(s.Address),
 		Currency: s.Currency, TimeZone: s.TimeZone, TaxInclusive: s.TaxInclusive, TaxRates: s.TaxRates, DiscountLimits: s.DiscountLimits,
+		Allocation: s.Allocation, ShipUnpaid: s.ShipUnpaid,
+	}
+	for _, c := range s.Carriers {
+		r.Carriers = append(r.Carriers, carrierRecord(c))
 	}
 	if was == company.Default().Version {
 		// The first change makes the item that the default stood for.
@@ -307,7 +330,7 @@ func recordOfProduct(p product.Product) productRecord {
 	return productRecord{
 		PK: k.pk, SK: k.sk, At: p.ListID, Recent: sharded(productsList, p.ListID),
 		SKU: p.SKU, Name: p.Name, Names: p.Names, Unit: p.Unit, Category: p.Category, Prices: p.Prices,
-		TaxClass: p.TaxClass, Backorder: p.Backorder, ReorderPoint: p.ReorderPoint, Active: p.Active, Attributes: p.Attributes,
+		TaxClass: p.TaxClass, Backorder: p.Backorder, ReorderPoint: p.ReorderPoint, Bins: p.Bins, Active: p.Active, Attributes: p.Attributes,
 		Version: p.Version, CreatedAt: p.CreatedAt.UnixMilli(), UpdatedAt: p.UpdatedAt.UnixMilli(),
 	}
 }
@@ -316,7 +339,7 @@ func productOf(i item) (product.Product, error) {
 	r, err := decode[productRecord](i)
 	return product.Product{
 		SKU: r.SKU, Name: r.Name, Names: r.Names, Unit: r.Unit, Category: r.Category, Prices: r.Prices,
-		TaxClass: r.TaxClass, Backorder: r.Backorder, ReorderPoint: r.ReorderPoint, Active: r.Active, Attributes: r.Attributes,
+		TaxClass: r.TaxClass, Backorder: r.Backorder, ReorderPoint: r.ReorderPoint, Bins: r.Bins, Active: r.Active, Attributes: r.Attributes,
 		ListID: r.At, Version: r.Version, CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt),
 	}, err
 }
@@ -351,9 +374,13 @@ func settingsOf(i item) (company.Settings, error) {
 		return company.Default(), nil
 	}
 	r, err := decode[settingsRecord](i)
-	return company.Settings{
+	s := company.Settings{
 		Name: r.Name, Email: r.Email, Phone: r.Phone, TaxID: r.TaxID, Address: r.Address.address(),
 		Currency: r.Currency, TimeZone: r.TimeZone, TaxInclusive: r.TaxInclusive, TaxRates: r.TaxRates,
-		DiscountLimits: r.DiscountLimits, Version: r.Version,
-	}, err
+		DiscountLimits: r.DiscountLimits, Allocation: r.Allocation, ShipUnpaid: r.ShipUnpaid, Version: r.Version,
+	}
+	for _, c := range r.Carriers {
+		s.Carriers = append(s.Carriers, shipment.Carrier(c))
+	}
+	return s, err
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -120,33 +119,4 @@ func whole(v any) (any, error) {
 		}
 	}
 	return v, nil
-}
-
-// Proof reads the last stored run of the stock proof as it was saved; nil before the first.
-func (db *DB) Proof(ctx context.Context) ([]byte, error) {
-	i, err := db.get(ctx, proofKey())
-	if err != nil || i == nil {
-		return nil, err
-	}
-	r, err := decode[proofRecord](i)
-	return r.Run, err
-}
-
-type proofRecord struct {
-	PK  string `dynamodbav:"pk"`
-	SK  string `dynamodbav:"sk"`
-	Run []byte `dynamodbav:"run"`
-}
-
-// SaveProof stores how far a run of the proof came. The last writer wins: runs are repeatable.
-func (db *DB) SaveProof(ctx context.Context, run []byte) error {
-	k := proofKey()
-	i, err := encode(proofRecord{PK: k.pk, SK: k.sk, Run: run})
-	if err != nil {
-		return err
-	}
-	if _, err := db.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(db.name), Item: i}); err != nil {
-		return fmt.Errorf("save a proof: %w", outage(err))
-	}
-	return nil
 }

@@ -3,6 +3,8 @@ package table
 import (
 	"hash/fnv"
 	"strconv"
+	"strings"
+	"time"
 
 	"waybill/shared/event"
 	"waybill/shared/order"
@@ -23,10 +25,27 @@ func customerReferenceKey(ref string) key { return key{"REFERENCE#" + ref, "REFE
 func locationsKey() key                   { return key{"LOCATIONS", "LOCATIONS"} }
 func settingsKey() key                    { return key{"SETTINGS", "SETTINGS"} }
 func proofKey() key                       { return key{"PROOF", "PROOF"} }
+func levelKey(sku string) key             { return key{"LEVEL#" + sku, "LEVEL"} }
 func stockKey(p stock.Place) key          { return key{stockPartition(p.SKU), stockPrefix + p.Location} }
 func movementKey(sku, id string) key      { return key{stockPartition(sku), movementPrefix + id} }
-func markKey(digest string) key           { return key{"MARK#" + digest, "MARK"} }
-func stockPartition(sku string) string    { return "STOCK#" + sku }
+func shipmentKey(id string) key           { return key{"SHIPMENT#" + id, "SHIPMENT"} }
+func returnKey(id string) key             { return key{"RETURN#" + id, "RETURN"} }
+func transferKey(id string) key           { return key{"TRANSFER#" + id, "TRANSFER"} }
+func countKey(id string) key              { return key{"COUNT#" + id, "COUNT"} }
+func countLineKey(id, sku string) key     { return key{countKey(id).pk, linePrefix + sku} }
+func waitKey(sku string, o order.Order) key {
+	return key{stockPartition(sku), waitPrefix + milliseconds(o.WaitingSince()) + "#" + o.ID}
+}
+func markKey(digest string) key        { return key{"MARK#" + digest, "MARK"} }
+func stockPartition(sku string) string { return stockPK + sku }
+
+// PlaceOf returns whose key this is, when it is that of a stock item.
+func PlaceOf(pk, sk string) (stock.Place, bool) {
+	sku, ok := strings.CutPrefix(pk, stockPK)
+	location, also := strings.CutPrefix(sk, stockPrefix)
+	return stock.Place{SKU: sku, Location: location}, ok && also && sku != "" && location != ""
+}
+
 func eventPartition(s event.Subject) string {
 	switch s.Kind {
 	case event.Order:
@@ -48,11 +67,23 @@ func eventKey(e event.Event) key {
 	return key{eventPartition(e.Subject), eventPrefix + sequence(e.Seq)}
 }
 
+// StockAvailable is the attribute of a stock item that says how many units are free.
+const StockAvailable = "available"
+
 const (
+	stockPK        = "STOCK#"
 	stockPrefix    = "LOCATION#"
 	movementPrefix = "MOVEMENT#"
 	eventPrefix    = "EVENT#"
+	waitPrefix     = "WAITS#"
+	linePrefix     = "LINE#"
 )
+
+// milliseconds writes a moment after 1969 so that it sorts as text.
+func milliseconds(at time.Time) string {
+	s := strconv.FormatInt(at.UnixMilli(), 10)
+	return "00000000000000"[:max(0, 14-len(s))] + s
+}
 
 // sequence writes n so that it sorts as text.
 func sequence(n int64) string {
@@ -79,6 +110,9 @@ const (
 	ordersList    = "ORDERS"
 	productsList  = "PRODUCTS"
 	customersList = "CUSTOMERS"
+	shipmentsList = "SHIPMENTS"
+	transfersList = "TRANSFERS"
+	countsList    = "COUNTS"
 	eventsList    = "EVENTS"
 )
 
@@ -86,6 +120,7 @@ func ordersByStatus(s order.Status) string    { return "ORDERS#" + string(s) }
 func ordersByOwner(owner string) string       { return "ORDERS#" + owner }
 func ordersByCustomer(customer string) string { return "ORDERS#" + customer }
 func customersByOwner(owner string) string    { return "CUSTOMERS#" + owner }
+func shipmentsByOwner(owner string) string    { return "SHIPMENTS#" + owner }
 
 // sharded is the partition of a list that an item with this id is in.
 func sharded(list, id string) string {

@@ -46,6 +46,11 @@ type orderRecord struct {
 	Shipping     *addressRecord    `dynamodbav:"shipping,omitempty"`
 	Attributes   map[string]string `dynamodbav:"attributes,omitempty"`
 	CancelReason string            `dynamodbav:"cancel_reason,omitempty"`
+	Paid         int64             `dynamodbav:"paid,omitempty"`
+	Authorized   int64             `dynamodbav:"authorized,omitempty"`
+	Shipments    []string          `dynamodbav:"shipments,omitempty"`
+	Undelivered  int64             `dynamodbav:"undelivered,omitempty"`
+	Returns      []string          `dynamodbav:"returns,omitempty"`
 	PlacedAt     int64             `dynamodbav:"placed_at,omitempty"`
 	CreatedAt    int64             `dynamodbav:"created_at"`
 	UpdatedAt    int64             `dynamodbav:"updated_at"`
@@ -64,7 +69,9 @@ type lineRecord struct {
 	Allocations []allocationRecord `dynamodbav:"alloc,omitempty"`
 	Backordered int64              `dynamodbav:"back,omitempty"`
 	Shipped     int64              `dynamodbav:"ship,omitempty"`
+	Cancelled   int64              `dynamodbav:"gone,omitempty"`
 	Returned    int64              `dynamodbav:"ret,omitempty"`
+	Cost        int64              `dynamodbav:"cost,omitempty"`
 }
 
 type allocationRecord struct {
@@ -110,6 +117,7 @@ func (tx *Tx) NewOrder(o order.Order) {
 	k := orderNumberKey(o.Number)
 	tx.create(orderNumberRecord{PK: k.pk, SK: k.sk, OrderID: o.ID}, func(item) error { return &NumberTaken{Number: o.Number} })
 	tx.orderEntry(o)
+	tx.waits(order.Order{}, o)
 }
 
 // NumberTaken says that another order has the number.
@@ -117,9 +125,12 @@ type NumberTaken struct{ Number string }
 
 func (n *NumberTaken) Error() string { return "the order number " + n.Number + " is taken" }
 
-// SaveOrder adds the change of an order that must still have version was.
+// SaveOrder adds the change of an order that must still have version was, and
+// what it comes to wait for, or waits for no longer. Its reservations are not
+// part of it: see Reallocate.
 func (tx *Tx) SaveOrder(o order.Order, was order.Order) {
 	tx.replace(recordOfOrder(o), was.Version, "order", o.Number)
+	tx.waits(was, o)
 	if o.Owner != was.Owner {
 		tx.orderEntry(o)
 	}
@@ -276,6 +287,7 @@ func recordOfOrder(o order.Order) orderRecord {
 		Reference: o.Reference, Note: o.Note, Terms: string(o.Terms.Kind), TermDays: o.Terms.Days,
 		Billing: recordOfAddress(o.Billing), Shipping: recordOfAddress(o.Shipping),
 		Attributes: o.Attributes, CancelReason: o.CancelReason,
+		Paid: o.Paid, Authorized: o.Authorized, Shipments: o.Shipments, Undelivered: o.Undelivered, Returns: o.Returns,
 		CreatedAt: o.CreatedAt.UnixMilli(), UpdatedAt: o.UpdatedAt.UnixMilli(),
 	}
 	if o.Owner != "" {
@@ -288,7 +300,7 @@ func recordOfOrder(o order.Order) orderRecord {
 		lr := lineRecord{
 			SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, UnitPrice: l.UnitPrice,
 			Own: recordOfDiscount(l.Own), Discount: l.Discount, TaxRate: l.TaxRate, Tax: l.Tax, Total: l.Total,
-			Backordered: l.Backordered, Shipped: l.Shipped, Returned: l.Returned,
+			Backordered: l.Backordered, Shipped: l.Shipped, Cancelled: l.Cancelled, Returned: l.Returned, Cost: l.Cost,
 		}
 		for _, a := range l.Allocations {
 			lr.Allocations = append(lr.Allocations, allocationRecord(a))
@@ -313,6 +325,7 @@ func orderOf(i item) (order.Order, error) {
 		Reference: r.Reference, Note: r.Note, Terms: customer.Terms{Kind: customer.TermsKind(r.Terms), Days: r.TermDays},
 		Billing: r.Billing.address(), Shipping: r.Shipping.address(),
 		Attributes: r.Attributes, CancelReason: r.CancelReason,
+		Paid: r.Paid, Authorized: r.Authorized, Shipments: r.Shipments, Undelivered: r.Undelivered, Returns: r.Returns,
 		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt),
 	}
 	if r.PlacedAt != 0 {
@@ -323,7 +336,7 @@ func orderOf(i item) (order.Order, error) {
 		l := order.Line{
 			SKU: lr.SKU, Name: lr.Name, Quantity: lr.Quantity, UnitPrice: lr.UnitPrice,
 			Own: lr.Own.discount(), Discount: lr.Discount, TaxRate: lr.TaxRate, Tax: lr.Tax, Total: lr.Total,
-			Backordered: lr.Backordered, Shipped: lr.Shipped, Returned: lr.Returned,
+			Backordered: lr.Backordered, Shipped: lr.Shipped, Cancelled: lr.Cancelled, Returned: lr.Returned, Cost: lr.Cost,
 		}
 		for _, a := range lr.Allocations {
 			l.Allocations = append(l.Allocations, stock.Allocation(a))

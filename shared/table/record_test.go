@@ -12,6 +12,7 @@ import (
 	"waybill/shared/event"
 	"waybill/shared/order"
 	"waybill/shared/product"
+	"waybill/shared/refusal"
 	"waybill/shared/stock"
 	"waybill/shared/table"
 )
@@ -170,12 +171,34 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 		wantSame(t, got.Items, []event.Event{want}, err)
 	})
 	t.Run("proof", func(t *testing.T) {
-		got, err := s.Proof(ctx)
+		got, version, err := s.Proof(ctx)
 		wantSame(t, got, nil, err)
-		if err := s.SaveProof(ctx, []byte("a run")); err != nil {
-			t.Fatal(err)
-		}
-		got, err = s.Proof(ctx)
+		s.commit(t, func(tx *table.Tx) { tx.SaveProof([]byte("a run"), version) })
+		got, version, err = s.Proof(ctx)
 		wantSame(t, got, []byte("a run"), err)
+		s.commit(t, func(tx *table.Tx) { tx.SaveProof([]byte("another"), version) })
+		got, _, err = s.Proof(ctx)
+		wantSame(t, got, []byte("another"), err)
+		tx := &table.Tx{}
+		tx.SaveProof([]byte("a late one"), version)
+		if err := s.Commit(ctx, tx); !refusal.Is(err, "stale") {
+			t.Errorf("a run that somebody else went on with was saved: %v", err)
+		}
+	})
+	t.Run("level", func(t *testing.T) {
+		got, err := s.Shelf(ctx, "MUG")
+		wantSame(t, got.Level, table.Level{}, err)
+		was := table.Level{}
+		for _, next := range []table.Level{{Low: true, Seq: 1}, {Seq: 1}, {Low: true, Seq: 2}} {
+			s.commit(t, func(tx *table.Tx) { tx.SaveLevel("MUG", next, was) })
+			got, err = s.Shelf(ctx, "MUG")
+			wantSame(t, got.Level, next, err)
+			tx := &table.Tx{}
+			tx.SaveLevel("MUG", next, was)
+			if err := s.Commit(ctx, tx); !refusal.Is(err, "stale") {
+				t.Errorf("the level went from %+v to %+v twice: %v", was, next, err)
+			}
+			was = next
+		}
 	})
 }

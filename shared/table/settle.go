@@ -43,7 +43,7 @@ func verdict(err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	stale, mendable := false, true
+	mendable, stale, overdrawn := true, false, false
 	for _, e := range refused.Errs {
 		var replay *Replay
 		if errors.As(e, &replay) || errors.Is(e, ErrKeyReused) {
@@ -52,11 +52,19 @@ func verdict(err error) error {
 		var short *stock.Shortage
 		var taken *NumberTaken
 		var moved *Moved
-		// What was planned from a row that changed meanwhile says nothing by its other failures.
-		stale = stale || errors.As(e, &moved) || refusal.Is(e, "stale")
-		mendable = mendable && (errors.As(e, &short) || errors.As(e, &taken))
+		var over *Overdrawn
+		switch {
+		case refusal.Is(e, "stale"):
+			stale = true
+		case errors.As(e, &over):
+			overdrawn = true
+		case errors.As(e, &short), errors.As(e, &taken), errors.As(e, &moved):
+		default:
+			mendable = false
+		}
 	}
-	if stale || mendable {
+	// What is given back twice was given back by whoever changed the row; by itself it is a drift.
+	if mendable && (stale || !overdrawn) {
 		return nil
 	}
 	return err

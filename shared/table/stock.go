@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -58,8 +59,18 @@ func (tx *Tx) Reserve(p stock.Place, n int64) {
 	}
 	values[":back"] = number(-n)
 	tx.update(stockKey(p), change, "reserved >= :back", values, func(was item) error {
-		return fmt.Errorf("%s at %s: %d units to give back and %d reserved", p.SKU, p.Location, -n, attribute(was, "reserved"))
+		return &Overdrawn{Place: p, Back: -n, Reserved: attribute(was, "reserved")}
 	})
+}
+
+// Overdrawn says that more was to be given back at a place than is reserved there.
+type Overdrawn struct {
+	stock.Place
+	Back, Reserved int64
+}
+
+func (o *Overdrawn) Error() string {
+	return fmt.Sprintf("%s at %s: %d units to give back and %d reserved", o.SKU, o.Location, o.Back, o.Reserved)
 }
 
 // mostOnHand is how many units a place holds at most: far from where counting ends.
@@ -174,18 +185,20 @@ func (db *DB) Ledger(ctx context.Context, sku string) ([]stock.Item, []stock.Mov
 			return nil, nil, fmt.Errorf("read the ledger of %s: %w", sku, outage(err))
 		}
 		for _, i := range out.Items {
-			if sk := keyOf(i).sk; sk > movementPrefix {
+			sk := keyOf(i).sk
+			if location, ok := strings.CutPrefix(sk, stockPrefix); ok {
+				s, err := stockOf(stock.Place{SKU: sku, Location: location}, i)
+				if err != nil {
+					return nil, nil, err
+				}
+				items = append(items, s)
+			}
+			if strings.HasPrefix(sk, movementPrefix) {
 				m, err := movementOf(i)
 				if err != nil {
 					return nil, nil, err
 				}
 				movements = append(movements, m)
-			} else {
-				s, err := stockOf(stock.Place{SKU: sku, Location: sk[len(stockPrefix):]}, i)
-				if err != nil {
-					return nil, nil, err
-				}
-				items = append(items, s)
 			}
 		}
 		if len(out.LastEvaluatedKey) == 0 {

@@ -60,8 +60,8 @@ var ErrTooLarge = refusal.New(refusal.Rejected, "too_many_items", "This touches 
 // ctx. Each such try has a token of its own, under which the SDK's repetitions
 // of it, after a lost reply, count once.
 func (db *DB) Commit(ctx context.Context, tx *Tx) error {
-	if err := tx.check(); err != nil {
-		return err
+	if err := tx.check(); err != nil || len(tx.parts) == 0 {
+		return err // nothing to do is done
 	}
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -231,6 +231,23 @@ func (tx *Tx) update(k key, expression, condition string, values item, refused f
 	tx.parts = append(tx.parts, part{key: k, write: types.TransactWriteItem{Update: u}, refused: refused})
 }
 
+// remove adds the deletion of an item.
+func (tx *Tx) remove(k key) {
+	tx.parts = append(tx.parts, part{key: k, write: types.TransactWriteItem{Delete: &types.Delete{Key: k.attributes()}}})
+}
+
+// require adds a condition on an item that the transaction does not write.
+func (tx *Tx) require(k key, condition string, values item, refused func(item) error) {
+	c := &types.ConditionCheck{
+		Key: k.attributes(), ConditionExpression: &condition,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	if len(values) > 0 {
+		c.ExpressionAttributeValues = values
+	}
+	tx.parts = append(tx.parts, part{key: k, write: types.TransactWriteItem{ConditionCheck: c}, refused: refused})
+}
+
 // stale says that somebody else changed it first.
 func stale(what, id string) error {
 	return refusal.New(refusal.Stale, "stale", "Somebody else changed %s %s meanwhile; read it again.", what, id)
@@ -249,6 +266,10 @@ func name(w *types.TransactWriteItem, table *string) {
 		w.Put.TableName = table
 	case w.Update != nil:
 		w.Update.TableName = table
+	case w.Delete != nil:
+		w.Delete.TableName = table
+	case w.ConditionCheck != nil:
+		w.ConditionCheck.TableName = table
 	}
 }
 

@@ -1,19 +1,26 @@
 // Package warehouse is what is done with goods: received, adjusted,
-// transferred, and the proof that the ledger explains every balance.
+// transferred, counted, and the proof that the ledger explains every balance.
 //
 // The actions of each fact, of the 100 a transaction takes:
 //
-//	Receive, Adjust   stock item, movement, mark
-//	Transfer          two stock items, movement, mark
-//	Adjust, orders giving way   the same and, for each order, the order and its event
+//	Move: receive, adjust   stock item, movement, mark
+//	Move: transfer    two stock items, movement, mark
+//	Move: adjust, orders giving way   the same and, for each order, the order and its event
+//	Send              transfer, event, mark, ≤ 20 × (two stock items, movement)
+//	Receive           transfer, event, mark, ≤ 20 × (two stock items, two movements)
+//	Open, Cancel      count, event, mark
+//	Enter             count, event, mark, ≤ 45 × (line, condition on the stock item)
+//	Post, each step   count, event, mark, lines × (line, stock item, movement), and for each order that gives way the same as above
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
-	"waybill/shared/access"
 	"waybill/shared/event"
 	"waybill/shared/ident"
 	"waybill/shared/order"
@@ -29,15 +36,12 @@ type Floor struct {
 	Pause func(context.Context, time.Duration) error // between two looks of the proof
 }
 
-// By is who asks and how a retry is known.
-type By struct {
-	Principal access.Principal
-	Mark      *table.Mark // nil without an Idempotency-Key
-}
+// By is who asks, how a retry is known, and which version they saw.
+type By = table.By
 
-// mostYielding is how many orders may give way to one adjustment: each is two
-// actions of the transaction.
-const mostYielding = 45
+// mostYielding is how many orders may give way to one adjustment: each is three
+// actions of the transaction, for it waits for its goods then.
+const mostYielding = 32
 
 // mostNamed is how many orders a refusal names.
 const mostNamed = 20
@@ -157,36 +161,81 @@ func (f *Floor) lacking(ctx context.Context, m stock.Movement, before stock.Item
 // yield adds the giving way of the newest orders that hold a place, until
 // short units are free, and returns how many gave way.
 func (f *Floor) yield(ctx context.Context, tx *table.Tx, by By, p stock.Place, short int64, now time.Time) (int64, error) {
-	left, orders := short, 0
-	err := f.DB.OpenOrders(ctx, func(was order.Order) bool {
-		n := min(was.ReservedAt(p), left)
-		if n == 0 {
-			return true
+	orders, enough, err := f.holders(ctx, map[stock.Place]int64{p: short}, mostYielding)
+	if err != nil {
+		return 0, err
+	}
+	if !enough {
+		return 0, refusal.New(refusal.Rejected, "too_many_items", "More than %d orders would have to give way; adjust in smaller steps.", mostYielding)
+	}
+	for _, o := range orders {
+		f.giveWay(tx, by, o, now)
+	}
+	return short, nil
+}
+
+// A holder is an order that is to give way, and with how many units of each place.
+type holder struct {
+	order.Order
+	units map[stock.Place]int64
+}
+
+// holders returns the newest orders that hold the places, each with what it has
+// to give until nothing is short any more; enough is false when it takes more
+// than most orders.
+func (f *Floor) holders(ctx context.Context, short map[stock.Place]int64, most int) (orders []holder, enough bool, err error) {
+	left, open := maps.Clone(short), len(short)
+	if open == 0 {
+		return nil, true, nil
+	}
+	err = f.DB.OpenOrders(ctx, func(o order.Order) bool {
+		units := map[stock.Place]int64{}
+		for p, held := range o.Allocations() {
+			if n := min(held, left[p]); n > 0 {
+				units[p] = n
+				if left[p] -= n; left[p] == 0 {
+					open--
+				}
+			}
 		}
-		left -= n
-		if orders++; orders > mostYielding {
-			return false
+		if len(units) > 0 {
+			orders = append(orders, holder{o, units})
 		}
-		next := was
-		next.Lines = append([]order.Line(nil), was.Lines...)
-		next.Yield(p, n)
-		next.Version, next.UpdatedAt = was.Version+1, now
-		tx.SaveOrder(next, was)
-		tx.Event(event.Event{
-			ID: f.IDs.IDAt(now), Subject: event.Subject{Kind: event.Order, ID: next.ID}, Seq: next.Version,
-			Type: event.OrderHeld, At: now, Actor: by.Principal.ID,
-			Data: map[string]any{"number": next.Number, "status": string(next.Status), "reason": order.HoldStock, "sku": p.SKU, "location": p.Location, "quantity": n},
-		})
-		return left > 0
+		return open > 0 && len(orders) <= most
 	})
 	switch {
 	case err != nil:
-		return 0, err
-	case orders > mostYielding:
-		return 0, refusal.New(refusal.Rejected, "too_many_items", "More than %d orders would have to give way; adjust in smaller steps.", mostYielding)
-	case left > 0:
+		return nil, false, err
+	case len(orders) > most:
+		return nil, false, nil
+	case open > 0:
 		// The index of open orders may be a moment behind the reservation.
-		return 0, refusal.New(refusal.Conflict, "busy", "The orders that hold this stock are just changing; try again.")
+		return nil, false, refusal.New(refusal.Conflict, "busy", "The orders that hold this stock are just changing; try again.")
 	}
-	return short, nil
+	return orders, true, nil
+}
+
+// giveWay adds the giving way of one order.
+func (f *Floor) giveWay(tx *table.Tx, by By, h holder, now time.Time) {
+	next := h.Order
+	next.Lines = append([]order.Line(nil), h.Lines...)
+	next.Version, next.UpdatedAt = h.Version+1, now
+	var one map[string]any
+	var all []any
+	for _, p := range slices.SortedFunc(maps.Keys(h.units), func(a, b stock.Place) int { return cmp.Compare(a.SKU, b.SKU) }) {
+		next.Yield(p, h.units[p])
+		one = map[string]any{"sku": p.SKU, "location": p.Location, "quantity": h.units[p]}
+		all = append(all, one)
+	}
+	data := map[string]any{"number": next.Number, "status": string(next.Status), "reason": order.HoldStock}
+	if len(all) == 1 {
+		maps.Copy(data, one)
+	} else {
+		data["lines"] = all
+	}
+	tx.SaveOrder(next, h.Order)
+	tx.Event(event.Event{
+		ID: f.IDs.IDAt(now), Subject: event.Subject{Kind: event.Order, ID: next.ID}, Seq: next.Version,
+		Type: event.OrderHeld, At: now, Actor: by.Principal.ID, Data: data,
+	})
 }

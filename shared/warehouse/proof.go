@@ -18,6 +18,7 @@ import (
 // A Proof recomputes every balance from what made it: on_hand and value from
 // the movements, reserved from the allocations of open orders.
 type Proof struct {
+	Run       int64 // counts the runs that were stored, from 1
 	Complete  bool
 	Checked   int64 // stock items
 	Orders    int64 // open orders
@@ -25,6 +26,8 @@ type Proof struct {
 	Drift     []Drift
 	At        time.Time
 	After     string // where an incomplete run goes on
+
+	version int64 // of what is stored of the run
 }
 
 // A Drift is a balance that its entries do not explain.
@@ -50,60 +53,89 @@ const mostDrifts = 1000
 const looks = 4
 
 // Prove recomputes all balances while the table is small, and returns the last
-// stored run when it is not; a refusal of kind NotFound when there is none.
+// stored run when it is not; a refusal of kind NotFound when there is none. A
+// run that this call has no time for, of a table that has more by now than the
+// stored one, is returned as far as it came.
 func (f *Floor) Prove(ctx context.Context) (Proof, error) {
 	last, err := f.lastProof(ctx)
 	if err != nil {
 		return Proof{}, err
 	}
-	if last == nil || last.Checked <= smallTable {
-		run, err := f.run(ctx, Proof{})
-		if err != nil || run.Complete {
+	if last.Checked <= smallTable {
+		run, err := f.run(ctx, Proof{}, f.IDs.Now().Add(proofTime), nil, keep)
+		// A table that grew since the last run is not proven by it.
+		grown := !last.At.IsZero() && run.Checked > last.Checked
+		if err != nil || run.Complete || grown {
 			return run, err
 		}
 	}
-	if last == nil {
+	if last.At.IsZero() {
 		return Proof{}, refusal.New(refusal.NotFound, "no_proof", "The table is large and no run of the proof was stored yet; POST starts one.")
 	}
-	return *last, nil
+	return last, nil
 }
 
 // RunProof starts a run of the proof, or goes on with the one that was not
-// finished, and stores how far it came.
+// finished, and stores how far it comes.
 func (f *Floor) RunProof(ctx context.Context) (Proof, error) {
-	last, err := f.lastProof(ctx)
+	return f.goOn(ctx, f.IDs.Now().Add(proofTime), nil)
+}
+
+// goOn goes on with the stored run, or starts the next one, and stores it
+// after every page. Where somebody else goes on with the same run, the one who
+// is first does, and the other returns what is stored.
+func (f *Floor) goOn(ctx context.Context, until time.Time, tend Tend) (Proof, error) {
+	run, err := f.lastProof(ctx)
 	if err != nil {
 		return Proof{}, err
 	}
-	var run Proof
-	if last != nil && !last.Complete {
-		run = *last
+	if run.Complete || run.At.IsZero() {
+		run = Proof{Run: run.Run + 1, version: run.version}
 	}
-	if run, err = f.run(ctx, run); err != nil {
-		return run, err
+	done, err := f.run(ctx, run, until, tend, f.saveProof)
+	if refusal.Is(err, "stale") {
+		return f.lastProof(ctx)
 	}
+	return done, err
+}
+
+// lastProof is the stored run; a zero Proof before the first.
+func (f *Floor) lastProof(ctx context.Context) (Proof, error) {
+	var p Proof
+	stored, version, err := f.DB.Proof(ctx)
+	if err != nil || stored == nil {
+		return p, err
+	}
+	if err := json.Unmarshal(stored, &p); err != nil {
+		return p, fmt.Errorf("decode a proof: %w", err)
+	}
+	p.version = version
+	return p, nil
+}
+
+// saveProof stores how far a run came, with its event in the same transaction when it is complete.
+func (f *Floor) saveProof(ctx context.Context, run *Proof) error {
 	stored, err := json.Marshal(run)
 	if err != nil {
-		return run, fmt.Errorf("encode a proof: %w", err)
+		return fmt.Errorf("encode a proof: %w", err)
 	}
-	return run, f.DB.SaveProof(ctx, stored)
+	tx := &table.Tx{}
+	tx.SaveProof(stored, run.version)
+	if run.Complete {
+		tx.Event(f.proofEvent(*run))
+	}
+	if err := f.DB.Commit(ctx, tx); err != nil {
+		return err
+	}
+	run.version++
+	return nil
 }
 
-func (f *Floor) lastProof(ctx context.Context) (*Proof, error) {
-	stored, err := f.DB.Proof(ctx)
-	if err != nil || stored == nil {
-		return nil, err
-	}
-	var p Proof
-	if err := json.Unmarshal(stored, &p); err != nil {
-		return nil, fmt.Errorf("decode a proof: %w", err)
-	}
-	return &p, nil
-}
+// keep stores nothing.
+func keep(context.Context, *Proof) error { return nil }
 
-// run goes on with a run until every SKU was checked or the time is up.
-func (f *Floor) run(ctx context.Context, run Proof) (Proof, error) {
-	end := f.IDs.Now().Add(proofTime)
+// run goes on with a run until every SKU was checked or the time is up, and saves it after each page.
+func (f *Floor) run(ctx context.Context, run Proof, until time.Time, tend Tend, save func(context.Context, *Proof) error) (Proof, error) {
 	held, err := f.held(ctx)
 	if err != nil {
 		return run, err
@@ -121,25 +153,30 @@ func (f *Floor) run(ctx context.Context, run Proof) (Proof, error) {
 		for i, p := range page.Items {
 			skus[i] = p.SKU
 		}
-		if err := f.check(ctx, &run, skus, held); err != nil {
+		free, err := f.check(ctx, &run, skus, held)
+		if err != nil {
+			return run, err
+		}
+		if err := tend.all(ctx, skus, free); err != nil {
 			return run, err
 		}
 		run.Drift = run.Drift[:min(len(run.Drift), mostDrifts)]
-		run.After, run.At = page.Next, f.IDs.Now()
-		if page.Next == "" {
-			run.Complete = true
-			return run, nil
+		run.After, run.At, run.Complete = page.Next, f.IDs.Now(), page.Next == ""
+		if err := save(ctx, &run); err != nil {
+			return run, err
 		}
-		if !run.At.Before(end) {
+		if run.Complete || !run.At.Before(until) {
 			return run, nil
 		}
 	}
 }
 
-// check compares the balances of some SKUs, and looks again at those that drift.
-func (f *Floor) check(ctx context.Context, run *Proof, skus []string, held holdings) error {
+// check compares the balances of some SKUs, and looks again at those that
+// drift. It returns which of them have units that are free.
+func (f *Floor) check(ctx context.Context, run *Proof, skus []string, held holdings) (map[string]bool, error) {
 	var mu sync.Mutex
 	var drifting []string
+	free := map[string]bool{}
 	err := table.Each(ctx, len(skus), func(ctx context.Context, i int) error {
 		items, movements, err := f.DB.Ledger(ctx, skus[i])
 		if err != nil {
@@ -151,13 +188,18 @@ func (f *Floor) check(ctx context.Context, run *Proof, skus []string, held holdi
 		if len(compare(skus[i], items, movements, held)) > 0 {
 			drifting = append(drifting, skus[i])
 		}
+		for _, item := range items {
+			if item.Available > 0 && item.Location != stock.InTransit {
+				free[skus[i]] = true
+			}
+		}
 		return nil
 	})
 	if err != nil || len(drifting) == 0 {
-		return err
+		return free, err
 	}
 	slices.Sort(drifting)
-	return f.lookAgain(ctx, run, drifting)
+	return free, f.lookAgain(ctx, run, drifting)
 }
 
 // lookAgain settles which drifts are real: those that stand while no version

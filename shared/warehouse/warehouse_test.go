@@ -262,18 +262,18 @@ func TestNobodyGivesWayToWhatIsNotThere(t *testing.T) {
 	h.wantMovements("MUG", 1)
 }
 
-func TestAtMostFortyFiveOrdersGiveWay(t *testing.T) {
+func TestAtMostThirtyTwoOrdersGiveWay(t *testing.T) {
 	t.Parallel()
 	h := newHall(t, "MUG")
-	h.move(receipt("MUG", 46, 100), false)
+	h.move(receipt("MUG", 33, 100), false)
 	oldest := h.sell("MUG", 1)
-	for range 45 {
+	for range 32 {
 		h.sell("MUG", 1)
 	}
-	wantCode(t, h.try(adjustment("MUG", -46), true), "too_many_items")
-	h.wantItem("MUG", "MAIN", 46, 46, 4600)
+	wantCode(t, h.try(adjustment("MUG", -33), true), "too_many_items")
+	h.wantItem("MUG", "MAIN", 33, 33, 3300)
 	h.wantMovements("MUG", 1)
-	h.move(adjustment("MUG", -45), true)
+	h.move(adjustment("MUG", -32), true)
 	h.wantItem("MUG", "MAIN", 1, 1, 100)
 	h.wantOrder(oldest, 1, 1, 0, "")
 	h.wantNoDrift()

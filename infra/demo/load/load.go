@@ -31,7 +31,7 @@ type Report struct {
 }
 
 // Count counts things by kind.
-type Count struct{ Products, Customers, Receipts, Orders int }
+type Count struct{ Products, Customers, Receipts, Orders, Shipments int }
 
 // How many requests are under way at once; an import itself works on 8 orders
 // at a time. DynamoDB Local does one thing at a time and each costs it the same
@@ -48,11 +48,11 @@ const (
 )
 
 // Load enters the shop: products, customers, a receipt of every unit that the
-// orders take, and the orders. It fails when the API can't be reached or
+// orders take, the orders and their shipments. It fails when the API can't be reached or
 // breaks; what the API refuses is reported, and the rest goes in.
 func Load(ctx context.Context, api *client.Client, shop superstore.Shop, progress Progress) (Report, error) {
 	l := &loader{api: api, progress: progress}
-	for _, step := range []func(context.Context, superstore.Shop) error{l.products, l.customers, l.receipts, l.orders} {
+	for _, step := range []func(context.Context, superstore.Shop) error{l.products, l.customers, l.receipts, l.orders, l.shipments} {
 		if err := step(ctx, shop); err != nil {
 			return l.report, err
 		}
@@ -114,6 +114,7 @@ func (l *loader) customers(ctx context.Context, shop superstore.Shop) error {
 		}
 		err := l.api.Post(ctx, "/v1/customers", "", map[string]any{
 			"reference": c.Reference, "name": c.Name, "attributes": map[string]string{"segment": c.Segment},
+			"terms": map[string]any{"kind": "net", "days": 30}, // what left had not been paid yet
 		}, nil)
 		return l.settle(err, &l.report.Created.Customers, []int{c.Row}, "customer "+c.Reference, nil)
 	})
@@ -232,6 +233,32 @@ func (l *loader) bring(ctx context.Context, batch []superstore.Order) error {
 		batch = again
 	}
 	return nil
+}
+
+// shipments ships the orders that are still to be shipped, each whole and on its own day.
+func (l *loader) shipments(ctx context.Context, shop superstore.Shop) error {
+	l.progress.Begin("Shipments", len(shop.Orders))
+	ids := map[string]string{}
+	err := client.Each(ctx, l.api, "/v1/orders", func(o struct{ ID, Number, Status string }) error {
+		if o.Status == "confirmed" {
+			ids[o.Number] = o.ID
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return together(ctx, callers, shop.Orders, func(ctx context.Context, o superstore.Order) error {
+		defer l.progress.Add(1)
+		id, ok := ids[o.Number]
+		if !ok {
+			return nil
+		}
+		err := l.api.Post(ctx, "/v1/orders/"+id+"/shipments", "demo-shipment-"+o.Number, map[string]any{
+			"shipped_at": o.LeftAt, "note": o.ShipMode,
+		}, nil)
+		return l.settle(err, &l.report.Created.Shipments, o.Rows, "the shipment of order "+o.Number, nil)
+	})
 }
 
 // order is the body of an imported order.

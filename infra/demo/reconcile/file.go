@@ -53,11 +53,13 @@ func Read(in io.Reader, leftOut map[int]bool) (Reading, error) {
 		}
 		number, sku := fields[at["Order ID"]], fields[at["Product ID"]]
 		order, sales, err := count(fields[at["Order Date"]], fields[at["Quantity"]], fields[at["Sales"]])
+		order.Left, order.LeftUnits = fields[at["Ship Date"]], order.Units
 		if err != nil {
 			return Reading{}, fmt.Errorf("row %d: %w", row, err)
 		}
 		known := out.Orders[number]
 		order.Units += known.Units
+		order.LeftUnits += known.LeftUnits
 		order.Cents += known.Cents
 		order.Lines = known.Lines
 		if line := [2]string{number, sku}; !lines[line] {

@@ -12,10 +12,13 @@ import (
 	"text/tabwriter"
 )
 
-// An Order is what is compared of an order. Cents is what it costs.
+// An Order is what is compared of an order. Cents is what it costs, Left the
+// day it was shipped, such as 2016-11-11, with so many units.
 type Order struct {
 	Year, Lines, Units int
 	Cents              int64
+	Left               string
+	LeftUnits          int
 }
 
 // A Side is all orders of the file, or of the system, by number.
@@ -34,6 +37,9 @@ func (d Difference) String() string {
 		return fmt.Sprintf("order %s is missing", d.Number)
 	case d.File.Year == 0:
 		return fmt.Sprintf("order %s is not in the file", d.Number)
+	}
+	if d.System.Left != d.File.Left || d.System.LeftUnits != d.File.LeftUnits {
+		return fmt.Sprintf("order %s left on %q with %d units; by the file on %s with %d", d.Number, d.System.Left, d.System.LeftUnits, d.File.Left, d.File.LeftUnits)
 	}
 	return fmt.Sprintf("order %s of %d has %d lines, %d units and costs %s; by the file it is of %d, has %d lines, %d units and costs %s", d.Number,
 		d.System.Year, d.System.Lines, d.System.Units, dollars(d.System.Cents), d.File.Year, d.File.Lines, d.File.Units, dollars(d.File.Cents))
@@ -54,6 +60,26 @@ func Compare(file, system Side) []Difference {
 	}
 	slices.SortFunc(out, func(a, b Difference) int { return cmp.Compare(a.Number, b.Number) })
 	return out
+}
+
+// Left is how many orders have left in the system on the day that the file says.
+func (s Side) Left(system Side) int {
+	n := 0
+	for number, o := range s {
+		if o.Left != "" && system[number].Left == o.Left {
+			n++
+		}
+	}
+	return n
+}
+
+// LeftUnits is how many units have left.
+func (s Side) LeftUnits() int {
+	n := 0
+	for _, o := range s {
+		n += o.LeftUnits
+	}
+	return n
 }
 
 // year is what the orders of a year come to.

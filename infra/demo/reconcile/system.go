@@ -10,7 +10,7 @@ import (
 
 // Fetch reads the orders of the file back from the system: all pages of all
 // orders, of which it keeps those whose number the file has and counts the
-// others. progress is told of each order that it keeps. It fails when the API
+// others, and all shipments, which it adds to them. progress is told of each order that it keeps. It fails when the API
 // does, or shows an order twice.
 func Fetch(ctx context.Context, api *client.Client, file Side, progress func(n int)) (system Side, others int, err error) {
 	type order struct {
@@ -36,7 +36,36 @@ func Fetch(ctx context.Context, api *client.Client, file Side, progress func(n i
 		progress(1)
 		return nil
 	})
-	return system, others, err
+	if err != nil {
+		return system, others, err
+	}
+	return system, others, left(ctx, api, system)
+}
+
+// left adds the shipments to their orders. An order that left on several days has none of them.
+func left(ctx context.Context, api *client.Client, system Side) error {
+	type shipment struct {
+		Order     string    `json:"order_number"`
+		ShippedAt time.Time `json:"shipped_at"`
+		Status    string
+		Lines     []struct{ Quantity int }
+	}
+	return client.Each(ctx, api, "/v1/shipments", func(s shipment) error {
+		o, ours := system[s.Order]
+		if !ours || s.Status == "undone" {
+			return nil
+		}
+		day := s.ShippedAt.UTC().Format(time.DateOnly)
+		if o.Left != "" && o.Left != day {
+			day = "several days"
+		}
+		o.Left = day
+		for _, l := range s.Lines {
+			o.LeftUnits += l.Quantity
+		}
+		system[s.Order] = o
+		return nil
+	})
 }
 
 // A Drift is a balance of stock that its entries don't explain.

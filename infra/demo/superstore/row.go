@@ -12,7 +12,7 @@ import (
 )
 
 var columns = []string{
-	"Order ID", "Order Date", "Ship Mode", "Customer ID", "Customer Name", "Segment", "Country", "City", "State",
+	"Order ID", "Order Date", "Ship Date", "Ship Mode", "Customer ID", "Customer Name", "Segment", "Country", "City", "State",
 	"Postal Code", "Region", "Product ID", "Category", "Sub-Category", "Product Name", "Sales", "Quantity", "Discount", "Profit",
 }
 
@@ -104,6 +104,13 @@ func (r *rows) read(fields []string) (row, error) {
 	if err != nil {
 		return row{}, fmt.Errorf("order date: %q is no date", get("Order Date"))
 	}
+	left, err := time.Parse(time.DateOnly, get("Ship Date"))
+	if err != nil {
+		return row{}, fmt.Errorf("ship date: %q is no date", get("Ship Date"))
+	}
+	if left.Before(day) {
+		return row{}, fmt.Errorf("ship date: %s is before the order's", get("Ship Date"))
+	}
 	if country := get("Country"); country != "United States" {
 		return row{}, fmt.Errorf("country: no code is known for %q", country)
 	}
@@ -115,7 +122,7 @@ func (r *rows) read(fields []string) (row, error) {
 			Category: get("Category"), SubCategory: get("Sub-Category"), Row: r.number,
 		},
 		order: Order{
-			Number: get("Order ID"), PlacedAt: day.Add(12 * time.Hour), Customer: get("Customer ID"),
+			Number: get("Order ID"), PlacedAt: day.Add(12 * time.Hour), LeftAt: left.Add(12 * time.Hour), Customer: get("Customer ID"),
 			ShipMode: get("Ship Mode"), Region: get("Region"),
 			ShipTo: Address{Name: get("Customer Name"), City: get("City"), State: get("State"), PostalCode: postalCode(get("Postal Code"))},
 		},

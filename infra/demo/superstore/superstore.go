@@ -45,6 +45,7 @@ type Customer struct {
 type Order struct {
 	Number   string
 	PlacedAt time.Time // noon UTC: the file has days
+	LeftAt   time.Time // noon UTC of the day it was shipped, whole
 	Customer string    // its reference
 	ShipMode string
 	Region   string
@@ -168,7 +169,7 @@ func (s *sorter) add(r row) error {
 }
 
 func sameOrder(a, b Order) bool {
-	return a.PlacedAt.Equal(b.PlacedAt) && a.Customer == b.Customer && a.ShipMode == b.ShipMode && a.Region == b.Region && a.ShipTo == b.ShipTo
+	return a.PlacedAt.Equal(b.PlacedAt) && a.LeftAt.Equal(b.LeftAt) && a.Customer == b.Customer && a.ShipMode == b.ShipMode && a.Region == b.Region && a.ShipTo == b.ShipTo
 }
 
 // take adds the row to its product's line of the order.

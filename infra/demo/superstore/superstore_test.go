@@ -70,7 +70,7 @@ func TestLineCostsItsRowsToTheCent(t *testing.T) {
 func TestRowsBecomeOrdersCustomersAndProducts(t *testing.T) {
 	shop := read(t, good,
 		with("P-1", "P-2", "Chair,20", "Desk,90"),
-		with("O-1", "O-2", "2014-03-01", "2017-12-30", "P-1", "P-2", "Chair,20,2,0,5", "Big desk,100,1,0.5,150"),
+		with("O-1", "O-2", "2014-03-01", "2017-12-30", "2014-03-05", "2018-01-02", "P-1", "P-2", "Chair,20,2,0,5", "Big desk,100,1,0.5,150"),
 		with("O-1", "O-3", "C-1", "C-2", "Ann Bell", "Bob Day", "Consumer", "Corporate", "3431", "90036"))
 
 	if len(shop.LeftOut) > 0 {

@@ -31,9 +31,24 @@ const cleanupLimit = 10 * time.Second
 // deletes it at the end of it.
 func New(t testing.TB) (client *dynamodb.Client, table string) {
 	t.Helper()
+	def := shared(t).table
+	// DynamoDB Local keeps the streams of deleted tables, and looks through all
+	// of them at each write: a few hundred tables on, that is what takes the time.
+	def.Stream = ""
+	return create(t, def)
+}
+
+// NewStreaming is New for the few tests that read the table's stream.
+func NewStreaming(t testing.TB) (client *dynamodb.Client, table string) {
+	t.Helper()
+	return create(t, shared(t).table)
+}
+
+func create(t testing.TB, def template.TableDefinition) (client *dynamodb.Client, table string) {
+	t.Helper()
 	db := shared(t)
 	table = "test-" + strings.ToLower(rand.Text())
-	if err := dynamolocal.CreateTable(t.Context(), db.client, db.table, table); err != nil {
+	if err := dynamolocal.CreateTable(t.Context(), db.client, def, table); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -81,11 +96,7 @@ var open = sync.OnceValues(func() (database, error) {
 		}
 		endpoint = server.Endpoint()
 	}
-	table := tmpl.Table()
-	// DynamoDB Local keeps the streams of deleted tables, and looks through all
-	// of them at each write: a few hundred tables on, that is what takes the time.
-	table.Stream = ""
-	return database{endpoint, dynamolocal.NewClient(endpoint, nil), table}, nil
+	return database{endpoint, dynamolocal.NewClient(endpoint, nil), tmpl.Table()}, nil
 })
 
 func shared(t testing.TB) database {

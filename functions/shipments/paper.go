@@ -1,0 +1,173 @@
+package shipments
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+	_ "time/tzdata" // the Lambda base image has no time zones
+
+	"waybill/shared/api"
+	"waybill/shared/company"
+	"waybill/shared/customer"
+	"waybill/shared/gateway"
+	"waybill/shared/order"
+	"waybill/shared/paper"
+	"waybill/shared/product"
+	"waybill/shared/refusal"
+	"waybill/shared/stock"
+	"waybill/shared/table"
+)
+
+// GetDeliveryNote implements getDeliveryNote.
+func (h *Shipments) GetDeliveryNote(ctx context.Context, params api.GetDeliveryNoteParams) (api.GetDeliveryNoteOK, error) {
+	s, err := h.dock.Look(ctx, gateway.Principal(ctx), string(params.ID))
+	if err != nil {
+		return api.GetDeliveryNoteOK{}, err
+	}
+	o, err := h.dock.DB.Order(ctx, s.OrderID)
+	if err != nil {
+		return api.GetDeliveryNoteOK{}, err
+	}
+	c, err := h.catalog(ctx, o)
+	if err != nil {
+		return api.GetDeliveryNoteOK{}, err
+	}
+	note := paper.DeliveryNote{
+		Locale: locale(c.Customer), Company: letterhead(c.Settings), Number: s.Number, Order: o.Number, Reference: o.Reference,
+		ShipTo: addressee(s.To, c.Customer), Location: named(c.Locations, s.Location),
+		ShippedAt: s.ShippedAt, Zone: zone(c.Settings), Carrier: s.Carrier, Tracking: s.TrackingNumber, TrackingURL: s.TrackingURL,
+		Packages: s.Packages, WeightGrams: s.WeightGrams, Shipper: s.Shipper, Note: s.Note,
+	}
+	for _, l := range s.Lines {
+		line := paper.Line{SKU: l.SKU, Name: nameOf(c.Products[l.SKU], l.Name, note.Locale), Unit: c.Products[l.SKU].Unit, Quantity: l.Quantity}
+		if of := o.Line(l.SKU); of != nil {
+			line.Ordered, line.Remaining = of.Quantity, of.Open()
+		}
+		note.Lines = append(note.Lines, line)
+	}
+	pdf, err := note.PDF()
+	return api.GetDeliveryNoteOK{Data: bytes.NewReader(pdf)}, err
+}
+
+// GetPickList implements getPickList.
+func (h *Shipments) GetPickList(ctx context.Context, params api.GetPickListParams) (api.GetPickListOK, error) {
+	o, err := h.dock.LookOrder(ctx, gateway.Principal(ctx), string(params.ID))
+	if err != nil {
+		return api.GetPickListOK{}, err
+	}
+	c, err := h.catalog(ctx, o)
+	if err != nil {
+		return api.GetPickListOK{}, err
+	}
+	location, err := picked(o, string(params.Location.Or("")), c)
+	if err != nil {
+		return api.GetPickListOK{}, err
+	}
+	list := paper.PickList{
+		Locale: locale(c.Customer), Company: letterhead(c.Settings), Order: o.Number, Location: named(c.Locations, location),
+		Printed: h.dock.IDs.Now(), Zone: zone(c.Settings), Note: o.Note,
+	}
+	if to := addressee(o.Shipping, c.Customer); len(to) > 0 {
+		list.Customer = to[0]
+	}
+	if o.OnHold {
+		list.Due = o.HoldReason
+	}
+	for _, l := range o.Lines {
+		if n := stock.ReservedAt(l.Allocations, location); n > 0 {
+			p := c.Products[l.SKU]
+			list.Lines = append(list.Lines, paper.Pick{Bin: p.Bins[location], SKU: l.SKU, Name: nameOf(p, l.Name, list.Locale), Unit: p.Unit, Quantity: n})
+		}
+	}
+	pdf, err := list.PDF()
+	return api.GetPickListOK{Data: bytes.NewReader(pdf)}, err
+}
+
+// catalog reads what papers are made from beside the order.
+func (h *Shipments) catalog(ctx context.Context, o order.Order) (table.Catalog, error) {
+	skus := make([]string, len(o.Lines))
+	for i, l := range o.Lines {
+		skus[i] = l.SKU
+	}
+	return h.dock.DB.Catalog(ctx, o.CustomerID, skus, nil)
+}
+
+// picked is the location to pick at: the one asked for, or the first where something is reserved.
+func picked(o order.Order, wanted string, c table.Catalog) (string, error) {
+	if wanted != "" {
+		if _, ok := c.Locations.Find(wanted); !ok {
+			return "", refusal.Missing("location", wanted)
+		}
+		return wanted, nil
+	}
+	for _, code := range c.Locations.Codes() {
+		for _, l := range o.Lines {
+			if stock.ReservedAt(l.Allocations, code) > 0 {
+				return code, nil
+			}
+		}
+	}
+	return "", refusal.New(refusal.Conflict, "nothing_reserved", "Nothing of order %s is reserved anywhere.", o.Number)
+}
+
+func locale(c *customer.Customer) string {
+	if c == nil {
+		return "en"
+	}
+	return c.Locale
+}
+
+func letterhead(s company.Settings) paper.Company {
+	return paper.Company{Name: s.Name, Email: s.Email, Phone: s.Phone, TaxID: s.TaxID, Address: lines(s.Address)}
+}
+
+// addressee is where the goods go; a customer without an address is named at least.
+func addressee(a *customer.Address, c *customer.Customer) []string {
+	out := lines(a)
+	if c != nil && (a == nil || (a.Name == "" && a.Company == "")) {
+		out = append([]string{c.Name}, out...)
+	}
+	return out
+}
+
+// lines is an address as it stands on an envelope.
+func lines(a *customer.Address) []string {
+	if a == nil {
+		return nil
+	}
+	var out []string
+	town := strings.TrimSpace(strings.Join([]string{a.PostalCode, a.City}, " "))
+	for _, s := range []string{a.Company, a.Name, a.Line1, a.Line2, town, a.State, a.Country, a.Phone} {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func named(l table.Locations, code string) string {
+	if found, ok := l.Find(code); ok && found.Name != "" {
+		return found.Name + " (" + code + ")"
+	}
+	return code
+}
+
+func zone(s company.Settings) *time.Location {
+	at, err := time.LoadLocation(s.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return at
+}
+
+// nameOf is what a product is called in a language, or as the order has it.
+func nameOf(p product.Product, ordered, locale string) string {
+	language, _, _ := strings.Cut(locale, "-")
+	for _, tag := range []string{locale, language} {
+		if name := p.Names[tag]; name != "" {
+			return name
+		}
+	}
+	return ordered
+}

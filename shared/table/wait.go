@@ -1,0 +1,93 @@
+package table
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"waybill/shared/order"
+	"waybill/shared/stock"
+)
+
+// waitRecord says that an order waits for a SKU. It sorts by when the order was
+// placed, among the SKU's stock items, so that those who wait are found in the
+// order in which they are to be served.
+type waitRecord struct {
+	PK      string `dynamodbav:"pk"`
+	SK      string `dynamodbav:"sk"`
+	OrderID string `dynamodbav:"order_id"`
+}
+
+// waits adds the entries of what an order comes to wait for, and takes away
+// those of what it waits for no longer.
+func (tx *Tx) waits(was, next order.Order) {
+	before, after := waiting(was), waiting(next)
+	for _, l := range was.Lines {
+		if k := waitKey(l.SKU, was); before[l.SKU] && !after[l.SKU] {
+			tx.remove(k)
+		}
+	}
+	for _, l := range next.Lines {
+		if k := waitKey(l.SKU, next); after[l.SKU] && !before[l.SKU] {
+			tx.put(waitRecord{PK: k.pk, SK: k.sk, OrderID: next.ID}, "", nil, nil)
+		}
+	}
+}
+
+func waiting(o order.Order) map[string]bool {
+	skus := map[string]bool{}
+	for _, l := range o.Lines {
+		if l.Backordered > 0 {
+			skus[l.SKU] = true
+		}
+	}
+	return skus
+}
+
+// Waiting returns the ids of the orders that wait for a SKU, the first come first.
+func (db *DB) Waiting(ctx context.Context, sku string) ([]string, error) {
+	in := dynamodb.QueryInput{
+		TableName: &db.name, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk AND begins_with(sk, :waits)"),
+		ExpressionAttributeValues: item{":pk": text(stockPartition(sku)), ":waits": text(waitPrefix)},
+	}
+	var ids []string
+	for {
+		out, err := db.client.Query(ctx, &in)
+		if err != nil {
+			return nil, fmt.Errorf("read who waits for %s: %w", sku, outage(err))
+		}
+		for _, i := range out.Items {
+			r, err := decode[waitRecord](i)
+			if err != nil {
+				return nil, err
+			}
+			ids = append(ids, r.OrderID)
+		}
+		if len(out.LastEvaluatedKey) == 0 {
+			return ids, nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// Reallocate adds what two sets of an order's allocations differ by: the
+// reservations of what is new and the giving back of what is gone. It returns
+// how many stock items the two sets touch.
+func (tx *Tx) Reallocate(was, next map[stock.Place]int64) int {
+	net := map[stock.Place]int64{}
+	for p, n := range was {
+		net[p] -= n
+	}
+	for p, n := range next {
+		net[p] += n
+	}
+	for p, n := range net {
+		if n != 0 {
+			tx.Reserve(p, n)
+		}
+	}
+	return len(net)
+}
