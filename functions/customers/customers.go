@@ -25,7 +25,7 @@ var _ api.CustomersHandler = (*Customers)(nil)
 func New(edge gateway.Edge) (http.Handler, error) {
 	c := &Customers{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
-	return edge.Handler(struct {
+	return edge.Handler(api.CustomersGroup, struct {
 		*Customers
 		rest
 	}{Customers: c})

@@ -25,7 +25,7 @@ var _ api.OrdersHandler = (*Orders)(nil)
 func New(edge gateway.Edge) (http.Handler, error) {
 	o := &Orders{edge: edge, desk: &ordering.Desk{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
-	return edge.Handler(struct {
+	return edge.Handler(api.OrdersGroup, struct {
 		*Orders
 		rest
 	}{Orders: o})

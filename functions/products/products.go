@@ -25,7 +25,7 @@ var _ api.ProductsHandler = (*Products)(nil)
 func New(edge gateway.Edge) (http.Handler, error) {
 	p := &Products{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
-	return edge.Handler(struct {
+	return edge.Handler(api.ProductsGroup, struct {
 		*Products
 		rest
 	}{Products: p})

@@ -26,7 +26,7 @@ var _ api.ShipmentsHandler = (*Shipments)(nil)
 func New(edge gateway.Edge) (http.Handler, error) {
 	s := &Shipments{edge: edge, dock: &fulfilment.Dock{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
-	return edge.Handler(struct {
+	return edge.Handler(api.ShipmentsGroup, struct {
 		*Shipments
 		rest
 	}{Shipments: s})

@@ -36,7 +36,7 @@ func New(edge gateway.Edge) (http.Handler, error) {
 		keeper: &masterdata.Keeper{DB: edge.Records, IDs: ids},
 	}
 	type rest struct{ api.UnimplementedHandler }
-	return edge.Handler(struct {
+	return edge.Handler(api.StockGroup, struct {
 		*Stock
 		rest
 	}{Stock: s})

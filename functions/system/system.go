@@ -32,7 +32,7 @@ var _ api.SystemHandler = (*System)(nil)
 func New(edge gateway.Edge) (http.Handler, error) {
 	s := &System{edge: edge, keeper: &masterdata.Keeper{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
-	return edge.Handler(struct {
+	return edge.Handler(api.SystemGroup, struct {
 		*System
 		rest
 	}{System: s})

@@ -282,16 +282,20 @@ func TestGoodsLeaveFromAnotherLocationAndTheReservationMoves(t *testing.T) {
 func TestAShipmentThatWasAMistakeIsUndone(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, map[string]int64{"MUG": 10}).onTerms(t)
-	id, clerk := s.placed(t, "MUG", 4), s.as(t, "warehouse", "")
+	id, clerk := s.placed(t, "MUG", 6), s.as(t, "warehouse", "")
 	sh := s.ship(t, id, "MUG", 4).want(t, 201)
+	rest := s.ship(t, id, "MUG", 2).want(t, 201) // so that undoing the first one twice would find something
 	path := "/v1/shipments/" + str(sh["id"])
 	clerk.post(path+"/undo", obj{}).want(t, 400)
 	replies := make([]reply, 5)
 	together(len(replies), func(i int) { replies[i] = clerk.post(path+"/undo", obj{"reason": "wrong pallet"}) })
 	wantTally(t, replies, map[int]int{200: 1, 409: 4})
+	s.wantStatus(t, id, "partially_shipped")
+	s.wantStock(t, "MUG", levels{8, 4, 4})
+	s.wantLine(t, id, "MUG", map[string]int64{"shipped": 2, "reserved": 4})
+	clerk.post("/v1/shipments/"+str(rest["id"])+"/undo", obj{"reason": "that one too"}).want(t, 200)
 	s.wantStatus(t, id, "confirmed")
-	s.wantStock(t, "MUG", levels{10, 4, 6})
-	s.wantLine(t, id, "MUG", map[string]int64{"shipped": 0, "reserved": 4})
+	s.wantStock(t, "MUG", levels{10, 6, 4})
 	s.wantProof(t)
 
 	again := s.ship(t, id, "MUG", 4).want(t, 201)

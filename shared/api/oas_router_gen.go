@@ -206,7 +206,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 					// Leaf node.
 					switch r.Method {
 					case "GET":
-						s.handleGetHealthRequest([0]string{}, elemIsEscaped, w, r)
+						s.serve(GetHealthOperation, args, elemIsEscaped, w, r)
 					default:
 						s.notAllowed(w, r, notAllowedParams{
 							allowedMethods: "GET",
@@ -231,7 +231,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 					// Leaf node.
 					switch r.Method {
 					case "GET":
-						s.handleGetContractRequest([0]string{}, elemIsEscaped, w, r)
+						s.serve(GetContractOperation, args, elemIsEscaped, w, r)
 					default:
 						s.notAllowed(w, r, notAllowedParams{
 							allowedMethods: "GET",
@@ -268,7 +268,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 						// Leaf node.
 						switch r.Method {
 						case "GET":
-							s.handleListAuditRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(ListAuditOperation, args, elemIsEscaped, w, r)
 						default:
 							s.notAllowed(w, r, notAllowedParams{
 								allowedMethods: "GET",
@@ -304,9 +304,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 						if len(elem) == 0 {
 							switch r.Method {
 							case "GET":
-								s.handleListCountsRequest([0]string{}, elemIsEscaped, w, r)
+								s.serve(ListCountsOperation, args, elemIsEscaped, w, r)
 							case "POST":
-								s.handleOpenCountRequest([0]string{}, elemIsEscaped, w, r)
+								s.serve(OpenCountOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET,POST",
@@ -339,13 +339,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 							if len(elem) == 0 {
 								switch r.Method {
 								case "GET":
-									s.handleGetCountRequest([1]string{
-										args[0],
-									}, elemIsEscaped, w, r)
+									s.serve(GetCountOperation, args, elemIsEscaped, w, r)
 								case "PATCH":
-									s.handleEnterCountRequest([1]string{
-										args[0],
-									}, elemIsEscaped, w, r)
+									s.serve(EnterCountOperation, args, elemIsEscaped, w, r)
 								default:
 									s.notAllowed(w, r, notAllowedParams{
 										allowedMethods: "GET,PATCH",
@@ -382,9 +378,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 										// Leaf node.
 										switch r.Method {
 										case "POST":
-											s.handleCancelCountRequest([1]string{
-												args[0],
-											}, elemIsEscaped, w, r)
+											s.serve(CancelCountOperation, args, elemIsEscaped, w, r)
 										default:
 											s.notAllowed(w, r, notAllowedParams{
 												allowedMethods: "POST",
@@ -409,9 +403,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 										// Leaf node.
 										switch r.Method {
 										case "POST":
-											s.handlePostCountRequest([1]string{
-												args[0],
-											}, elemIsEscaped, w, r)
+											s.serve(PostCountOperation, args, elemIsEscaped, w, r)
 										default:
 											s.notAllowed(w, r, notAllowedParams{
 												allowedMethods: "POST",
@@ -441,9 +433,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 						if len(elem) == 0 {
 							switch r.Method {
 							case "GET":
-								s.handleListCustomersRequest([0]string{}, elemIsEscaped, w, r)
+								s.serve(ListCustomersOperation, args, elemIsEscaped, w, r)
 							case "POST":
-								s.handleCreateCustomerRequest([0]string{}, elemIsEscaped, w, r)
+								s.serve(CreateCustomerOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET,POST",
@@ -477,13 +469,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 								// Leaf node.
 								switch r.Method {
 								case "GET":
-									s.handleGetCustomerRequest([1]string{
-										args[0],
-									}, elemIsEscaped, w, r)
+									s.serve(GetCustomerOperation, args, elemIsEscaped, w, r)
 								case "PATCH":
-									s.handleEditCustomerRequest([1]string{
-										args[0],
-									}, elemIsEscaped, w, r)
+									s.serve(EditCustomerOperation, args, elemIsEscaped, w, r)
 								default:
 									s.notAllowed(w, r, notAllowedParams{
 										allowedMethods: "GET,PATCH",
@@ -511,9 +499,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 					if len(elem) == 0 {
 						switch r.Method {
 						case "GET":
-							s.handleListLocationsRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(ListLocationsOperation, args, elemIsEscaped, w, r)
 						case "POST":
-							s.handleCreateLocationRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(CreateLocationOperation, args, elemIsEscaped, w, r)
 						default:
 							s.notAllowed(w, r, notAllowedParams{
 								allowedMethods: "GET,POST",
@@ -547,13 +535,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 							// Leaf node.
 							switch r.Method {
 							case "GET":
-								s.handleGetLocationRequest([1]string{
-									args[0],
-								}, elemIsEscaped, w, r)
+								s.serve(GetLocationOperation, args, elemIsEscaped, w, r)
 							case "PATCH":
-								s.handleEditLocationRequest([1]string{
-									args[0],
-								}, elemIsEscaped, w, r)
+								s.serve(EditLocationOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET,PATCH",
@@ -580,7 +564,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 						// Leaf node.
 						switch r.Method {
 						case "GET":
-							s.handleGetMeRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(GetMeOperation, args, elemIsEscaped, w, r)
 						default:
 							s.notAllowed(w, r, notAllowedParams{
 								allowedMethods: "GET",
@@ -604,9 +588,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 					if len(elem) == 0 {
 						switch r.Method {
 						case "GET":
-							s.handleListOrdersRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(ListOrdersOperation, args, elemIsEscaped, w, r)
 						case "POST":
-							s.handlePlaceOrderRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(PlaceOrderOperation, args, elemIsEscaped, w, r)
 						default:
 							s.notAllowed(w, r, notAllowedParams{
 								allowedMethods: "GET,POST",
@@ -643,7 +627,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 								// Leaf node.
 								switch r.Method {
 								case "POST":
-									s.handleImportOrdersRequest([0]string{}, elemIsEscaped, w, r)
+									s.serve(ImportOrdersOperation, args, elemIsEscaped, w, r)
 								default:
 									s.notAllowed(w, r, notAllowedParams{
 										allowedMethods: "POST",
@@ -670,13 +654,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 						if len(elem) == 0 {
 							switch r.Method {
 							case "GET":
-								s.handleGetOrderRequest([1]string{
-									args[0],
-								}, elemIsEscaped, w, r)
+								s.serve(GetOrderOperation, args, elemIsEscaped, w, r)
 							case "PATCH":
-								s.handleEditOrderRequest([1]string{
-									args[0],
-								}, elemIsEscaped, w, r)
+								s.serve(EditOrderOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET,PATCH",
@@ -725,9 +705,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 										// Leaf node.
 										switch r.Method {
 										case "POST":
-											s.handleCancelOrderRequest([1]string{
-												args[0],
-											}, elemIsEscaped, w, r)
+											s.serve(CancelOrderOperation, args, elemIsEscaped, w, r)
 										default:
 											s.notAllowed(w, r, notAllowedParams{
 												allowedMethods: "POST",
@@ -764,9 +742,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 											// Leaf node.
 											switch r.Method {
 											case "POST":
-												s.handleCompleteOrderRequest([1]string{
-													args[0],
-												}, elemIsEscaped, w, r)
+												s.serve(CompleteOrderOperation, args, elemIsEscaped, w, r)
 											default:
 												s.notAllowed(w, r, notAllowedParams{
 													allowedMethods: "POST",
@@ -791,9 +767,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 											// Leaf node.
 											switch r.Method {
 											case "POST":
-												s.handleConfirmOrderRequest([1]string{
-													args[0],
-												}, elemIsEscaped, w, r)
+												s.serve(ConfirmOrderOperation, args, elemIsEscaped, w, r)
 											default:
 												s.notAllowed(w, r, notAllowedParams{
 													allowedMethods: "POST",
@@ -822,9 +796,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									// Leaf node.
 									switch r.Method {
 									case "GET":
-										s.handleListOrderEventsRequest([1]string{
-											args[0],
-										}, elemIsEscaped, w, r)
+										s.serve(ListOrderEventsOperation, args, elemIsEscaped, w, r)
 									default:
 										s.notAllowed(w, r, notAllowedParams{
 											allowedMethods: "GET",
@@ -849,9 +821,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									// Leaf node.
 									switch r.Method {
 									case "POST":
-										s.handleHoldOrderRequest([1]string{
-											args[0],
-										}, elemIsEscaped, w, r)
+										s.serve(HoldOrderOperation, args, elemIsEscaped, w, r)
 									default:
 										s.notAllowed(w, r, notAllowedParams{
 											allowedMethods: "POST",
@@ -876,9 +846,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									// Leaf node.
 									switch r.Method {
 									case "GET":
-										s.handleGetPickListRequest([1]string{
-											args[0],
-										}, elemIsEscaped, w, r)
+										s.serve(GetPickListOperation, args, elemIsEscaped, w, r)
 									default:
 										s.notAllowed(w, r, notAllowedParams{
 											allowedMethods: "GET",
@@ -915,9 +883,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 										// Leaf node.
 										switch r.Method {
 										case "POST":
-											s.handleReleaseOrderRequest([1]string{
-												args[0],
-											}, elemIsEscaped, w, r)
+											s.serve(ReleaseOrderOperation, args, elemIsEscaped, w, r)
 										default:
 											s.notAllowed(w, r, notAllowedParams{
 												allowedMethods: "POST",
@@ -942,13 +908,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 										// Leaf node.
 										switch r.Method {
 										case "GET":
-											s.handleListOrderReturnsRequest([1]string{
-												args[0],
-											}, elemIsEscaped, w, r)
+											s.serve(ListOrderReturnsOperation, args, elemIsEscaped, w, r)
 										case "POST":
-											s.handleReturnOrderRequest([1]string{
-												args[0],
-											}, elemIsEscaped, w, r)
+											s.serve(ReturnOrderOperation, args, elemIsEscaped, w, r)
 										default:
 											s.notAllowed(w, r, notAllowedParams{
 												allowedMethods: "GET,POST",
@@ -975,13 +937,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									// Leaf node.
 									switch r.Method {
 									case "GET":
-										s.handleListOrderShipmentsRequest([1]string{
-											args[0],
-										}, elemIsEscaped, w, r)
+										s.serve(ListOrderShipmentsOperation, args, elemIsEscaped, w, r)
 									case "POST":
-										s.handleShipOrderRequest([1]string{
-											args[0],
-										}, elemIsEscaped, w, r)
+										s.serve(ShipOrderOperation, args, elemIsEscaped, w, r)
 									default:
 										s.notAllowed(w, r, notAllowedParams{
 											allowedMethods: "GET,POST",
@@ -1011,9 +969,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 					if len(elem) == 0 {
 						switch r.Method {
 						case "GET":
-							s.handleListProductsRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(ListProductsOperation, args, elemIsEscaped, w, r)
 						case "POST":
-							s.handleCreateProductRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(CreateProductOperation, args, elemIsEscaped, w, r)
 						default:
 							s.notAllowed(w, r, notAllowedParams{
 								allowedMethods: "GET,POST",
@@ -1047,13 +1005,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 							// Leaf node.
 							switch r.Method {
 							case "GET":
-								s.handleGetProductRequest([1]string{
-									args[0],
-								}, elemIsEscaped, w, r)
+								s.serve(GetProductOperation, args, elemIsEscaped, w, r)
 							case "PATCH":
-								s.handleEditProductRequest([1]string{
-									args[0],
-								}, elemIsEscaped, w, r)
+								s.serve(EditProductOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET,PATCH",
@@ -1092,9 +1046,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 							// Leaf node.
 							switch r.Method {
 							case "GET":
-								s.handleGetSettingsRequest([0]string{}, elemIsEscaped, w, r)
+								s.serve(GetSettingsOperation, args, elemIsEscaped, w, r)
 							case "PATCH":
-								s.handleEditSettingsRequest([0]string{}, elemIsEscaped, w, r)
+								s.serve(EditSettingsOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET,PATCH",
@@ -1118,7 +1072,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 						if len(elem) == 0 {
 							switch r.Method {
 							case "GET":
-								s.handleListShipmentsRequest([0]string{}, elemIsEscaped, w, r)
+								s.serve(ListShipmentsOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET",
@@ -1151,13 +1105,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 							if len(elem) == 0 {
 								switch r.Method {
 								case "GET":
-									s.handleGetShipmentRequest([1]string{
-										args[0],
-									}, elemIsEscaped, w, r)
+									s.serve(GetShipmentOperation, args, elemIsEscaped, w, r)
 								case "PATCH":
-									s.handleEditShipmentRequest([1]string{
-										args[0],
-									}, elemIsEscaped, w, r)
+									s.serve(EditShipmentOperation, args, elemIsEscaped, w, r)
 								default:
 									s.notAllowed(w, r, notAllowedParams{
 										allowedMethods: "GET,PATCH",
@@ -1193,9 +1143,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									if len(elem) == 0 {
 										switch r.Method {
 										case "POST":
-											s.handleDeliverShipmentRequest([1]string{
-												args[0],
-											}, elemIsEscaped, w, r)
+											s.serve(DeliverShipmentOperation, args, elemIsEscaped, w, r)
 										default:
 											s.notAllowed(w, r, notAllowedParams{
 												allowedMethods: "POST",
@@ -1220,9 +1168,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 											// Leaf node.
 											switch r.Method {
 											case "GET":
-												s.handleGetDeliveryNoteRequest([1]string{
-													args[0],
-												}, elemIsEscaped, w, r)
+												s.serve(GetDeliveryNoteOperation, args, elemIsEscaped, w, r)
 											default:
 												s.notAllowed(w, r, notAllowedParams{
 													allowedMethods: "GET",
@@ -1249,9 +1195,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 										// Leaf node.
 										switch r.Method {
 										case "POST":
-											s.handleUndoShipmentRequest([1]string{
-												args[0],
-											}, elemIsEscaped, w, r)
+											s.serve(UndoShipmentOperation, args, elemIsEscaped, w, r)
 										default:
 											s.notAllowed(w, r, notAllowedParams{
 												allowedMethods: "POST",
@@ -1281,7 +1225,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 						if len(elem) == 0 {
 							switch r.Method {
 							case "GET":
-								s.handleListStockRequest([0]string{}, elemIsEscaped, w, r)
+								s.serve(ListStockOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET",
@@ -1318,7 +1262,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									// Leaf node.
 									switch r.Method {
 									case "POST":
-										s.handleMoveStockRequest([0]string{}, elemIsEscaped, w, r)
+										s.serve(MoveStockOperation, args, elemIsEscaped, w, r)
 									default:
 										s.notAllowed(w, r, notAllowedParams{
 											allowedMethods: "POST",
@@ -1344,9 +1288,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									// Leaf node.
 									switch r.Method {
 									case "GET":
-										s.handleGetProofRequest([0]string{}, elemIsEscaped, w, r)
+										s.serve(GetProofOperation, args, elemIsEscaped, w, r)
 									case "POST":
-										s.handleRunProofRequest([0]string{}, elemIsEscaped, w, r)
+										s.serve(RunProofOperation, args, elemIsEscaped, w, r)
 									default:
 										s.notAllowed(w, r, notAllowedParams{
 											allowedMethods: "GET,POST",
@@ -1373,9 +1317,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 							if len(elem) == 0 {
 								switch r.Method {
 								case "GET":
-									s.handleGetStockRequest([1]string{
-										args[0],
-									}, elemIsEscaped, w, r)
+									s.serve(GetStockOperation, args, elemIsEscaped, w, r)
 								default:
 									s.notAllowed(w, r, notAllowedParams{
 										allowedMethods: "GET",
@@ -1400,9 +1342,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									// Leaf node.
 									switch r.Method {
 									case "GET":
-										s.handleListMovementsRequest([1]string{
-											args[0],
-										}, elemIsEscaped, w, r)
+										s.serve(ListMovementsOperation, args, elemIsEscaped, w, r)
 									default:
 										s.notAllowed(w, r, notAllowedParams{
 											allowedMethods: "GET",
@@ -1432,9 +1372,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 					if len(elem) == 0 {
 						switch r.Method {
 						case "GET":
-							s.handleListTransfersRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(ListTransfersOperation, args, elemIsEscaped, w, r)
 						case "POST":
-							s.handleSendTransferRequest([0]string{}, elemIsEscaped, w, r)
+							s.serve(SendTransferOperation, args, elemIsEscaped, w, r)
 						default:
 							s.notAllowed(w, r, notAllowedParams{
 								allowedMethods: "GET,POST",
@@ -1467,9 +1407,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 						if len(elem) == 0 {
 							switch r.Method {
 							case "GET":
-								s.handleGetTransferRequest([1]string{
-									args[0],
-								}, elemIsEscaped, w, r)
+								s.serve(GetTransferOperation, args, elemIsEscaped, w, r)
 							default:
 								s.notAllowed(w, r, notAllowedParams{
 									allowedMethods: "GET",
@@ -1494,9 +1432,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 								// Leaf node.
 								switch r.Method {
 								case "POST":
-									s.handleReceiveTransferRequest([1]string{
-										args[0],
-									}, elemIsEscaped, w, r)
+									s.serve(ReceiveTransferOperation, args, elemIsEscaped, w, r)
 								default:
 									s.notAllowed(w, r, notAllowedParams{
 										allowedMethods: "POST",

@@ -40,11 +40,11 @@ type Edge struct {
 // IDs is where the function's ids and moments come from.
 func (e Edge) IDs() ident.Source { return ident.At(e.Now) }
 
-// Handler serves the contract: every operation that h has, behind
+// Handler serves a group of the contract's operations, which h has, behind
 // authentication, the permission that the contract names, problem documents,
 // ETags and one log line a request.
-func (e Edge) Handler(h api.Handler) (http.Handler, error) {
-	server, err := api.NewServer(h, guard{e},
+func (e Edge) Handler(g api.Group, h api.Handler) (http.Handler, error) {
+	server, err := api.NewServer(api.Only(g, h), guard{e},
 		api.WithErrorHandler(e.fail),
 		api.WithMiddleware(e.begin),
 		api.WithNotFound(func(w http.ResponseWriter, r *http.Request) {

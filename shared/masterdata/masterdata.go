@@ -26,11 +26,7 @@ type Keeper struct {
 }
 
 // By is who asks, how a retry is known, and which version they saw.
-type By struct {
-	Principal access.Principal
-	Mark      *table.Mark               // nil without an Idempotency-Key
-	Expect    func(version int64) error // refuses a version that the caller did not see
-}
+type By = table.By
 
 // fact commits what plan adds to a transaction, with its event and mark. The
 // plan is made again when somebody else changed what it read.
@@ -73,7 +69,7 @@ func (k *Keeper) EditProduct(ctx context.Context, by By, sku string, apply func(
 		if err != nil {
 			return event.Event{}, err
 		}
-		if err := by.Expect(was.Version); err != nil {
+		if err := by.Expects(was.Version); err != nil {
 			return event.Event{}, err
 		}
 		s, err := k.DB.Settings(ctx)
@@ -144,7 +140,7 @@ func (k *Keeper) EditCustomer(ctx context.Context, by By, id string, touches []a
 		if err != nil {
 			return event.Event{}, err
 		}
-		if err := by.Expect(was.Version); err != nil {
+		if err := by.Expects(was.Version); err != nil {
 			return event.Event{}, err
 		}
 		c = was
@@ -211,7 +207,7 @@ func (k *Keeper) EditLocation(ctx context.Context, by By, code string, apply fun
 				continue
 			}
 			found = true
-			if err := by.Expect(all.List[i].Version); err != nil {
+			if err := by.Expects(all.List[i].Version); err != nil {
 				return event.Event{}, err
 			}
 			apply(&all.List[i])
@@ -250,7 +246,7 @@ func (k *Keeper) EditSettings(ctx context.Context, by By, apply func(*company.Se
 		if err != nil {
 			return event.Event{}, err
 		}
-		if err := by.Expect(was.Version); err != nil {
+		if err := by.Expects(was.Version); err != nil {
 			return event.Event{}, err
 		}
 		s = was

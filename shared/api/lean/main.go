@@ -3,6 +3,8 @@
 // every operation alike: handlers return one success type and an error, and
 // the functions link no encoder they never call.
 //
+// Each function serves one group of operations, and links no more than that.
+//
 // A schema marked x-raw is left undecoded, so that one broken row of an import
 // does not refuse its neighbours; the handler decodes each row by itself. Its
 // type is made all the same where a response says x-keep-type.
@@ -53,7 +55,7 @@ func generate(contract, config string) error {
 	if err := ogen.Run(); err != nil {
 		return fmt.Errorf("run ogen: %w", err)
 	}
-	return nil
+	return group(&doc)
 }
 
 // prune drops what stands under a status of 300 or more, and the type of what is marked x-raw.
