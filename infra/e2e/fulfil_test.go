@@ -375,3 +375,54 @@ func TestTheWarehouseShipsAndSeesNoMoneyAndFinanceDoesNotShip(t *testing.T) {
 		t.Errorf("a stranger lists %v", items)
 	}
 }
+
+func TestTheWholeOrderComesFromOnePlaceWhenTheSettingsSaySo(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, map[string]int64{"MUG": 5, "CUP": 1}).onTerms(t)
+	s.manager.post("/v1/locations", obj{"location": "EAST", "name": "East", "priority": 2}).want(t, 201)
+	s.receive(t, "MUG", "EAST", 3)
+	s.receive(t, "CUP", "EAST", 5)
+	split := s.placed(t, "MUG", 2, "CUP", 3) // both from MAIN first, and two cups from EAST
+	if got := fmt.Sprint(s.line(t, split, "CUP")["allocations"]); got != "[map[location:MAIN quantity:1] map[location:EAST quantity:2]]" {
+		t.Errorf("by priority: %s", got)
+	}
+	s.manager.post("/v1/orders/"+split+"/cancel", nil).want(t, 200)
+	s.manager.patch("/v1/settings", `"1"`, obj{"allocation": "fewest_shipments"}).want(t, 200)
+	one := s.placed(t, "MUG", 2, "CUP", 3)
+	for _, sku := range []string{"MUG", "CUP"} {
+		l := s.line(t, one, sku)
+		if got := fmt.Sprint(l["allocations"]); got != fmt.Sprintf("[map[location:EAST quantity:%v]]", l["quantity"]) {
+			t.Errorf("%s comes from %s", sku, got)
+		}
+	}
+	s.ship(t, one, "MUG", 2, "CUP", 3).want(t, 201)
+	s.wantStatus(t, one, "shipped")
+	s.wantProof(t)
+}
+
+// 45 SKUs are what a shipment takes: one more is a clear refusal that changes nothing.
+func TestAShipmentOfTooManySKUsIsRefusedWhole(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nil).onTerms(t)
+	var lines, most []any
+	for i := range 46 {
+		sku := fmt.Sprintf("SKU-%02d", i)
+		s.product(t, sku, nil)
+		s.receive(t, sku, "MAIN", 1)
+		lines = append(lines, sku, 1)
+	}
+	most = lines[:90]
+	id := s.placed(t, lines...)
+	s.ship(t, id, lines...).refused(t, 422, "too_many_items")
+	s.wantStatus(t, id, "confirmed")
+	s.wantStock(t, "SKU-00", levels{1, 1, 0})
+	s.ship(t, id, most...).want(t, 201)
+	s.wantStatus(t, id, "partially_shipped")
+	back := func(lines []any) reply {
+		return s.manager.post("/v1/orders/"+id+"/returns", obj{"lines": picks(lines...), "reason": "all of it"})
+	}
+	s.ship(t, id, lines[90:]...).want(t, 201)
+	back(lines).refused(t, 422, "too_many_items")
+	back(most).want(t, 201)
+	s.wantProof(t)
+}

@@ -231,3 +231,32 @@ func TestAnOrderThatGaveWayGoesOnWhenItIsServed(t *testing.T) {
 	}
 	s.wantReserved("MUG", 3, 0)
 }
+
+func TestWhatWasGivenUpStaysSoUntilAnotherQuantityIsWished(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.product("MUG", func(p *product.Product) { p.Backorder = true })
+	s.stocked("CUP", 5)
+	s.receive("MUG", "MAIN", 3)
+	o := s.place(sales, s.order(wish("MUG", 5)))
+	if _, err := s.CancelBackorders(t.Context(), sales, o.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		lines                        []order.Wish
+		reserved, waiting, cancelled int64
+	}{
+		{[]order.Wish{wish("MUG", 5), wish("CUP", 1)}, 3, 0, 2},
+		{[]order.Wish{wish("MUG", 6)}, 3, 3, 0},
+		{[]order.Wish{wish("MUG", 2)}, 2, 0, 0},
+	} {
+		edited, err := s.Edit(t.Context(), sales, o.ID, ordering.Edit{Wishes: c.lines})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := edited.Lines[0]
+		if l.Reserved() != c.reserved || l.Backordered != c.waiting || l.Cancelled != c.cancelled || !edited.Sound() {
+			t.Errorf("%v: %+v", c.lines, l)
+		}
+	}
+}
