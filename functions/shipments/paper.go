@@ -25,6 +25,9 @@ func (h *Shipments) GetDeliveryNote(ctx context.Context, params api.GetDeliveryN
 	if err != nil {
 		return api.GetDeliveryNoteOK{}, err
 	}
+	if err := s.MayPrint(); err != nil {
+		return api.GetDeliveryNoteOK{}, err
+	}
 	o, err := h.dock.DB.Order(ctx, s.OrderID)
 	if err != nil {
 		return api.GetDeliveryNoteOK{}, err
@@ -40,11 +43,10 @@ func (h *Shipments) GetDeliveryNote(ctx context.Context, params api.GetDeliveryN
 		Packages: s.Packages, WeightGrams: s.WeightGrams, Shipper: s.Shipper, Note: s.Note,
 	}
 	for _, l := range s.Lines {
-		line := paper.Line{SKU: l.SKU, Name: nameOf(c.Products[l.SKU], l.Name, note.Locale), Unit: c.Products[l.SKU].Unit, Quantity: l.Quantity}
-		if of := o.Line(l.SKU); of != nil {
-			line.Ordered, line.Remaining = of.Quantity, of.Open()
-		}
-		note.Lines = append(note.Lines, line)
+		note.Lines = append(note.Lines, paper.Line{
+			SKU: l.SKU, Name: nameOf(c.Products[l.SKU], l.Name, note.Locale), Unit: c.Products[l.SKU].Unit,
+			Quantity: l.Quantity, Ordered: l.Ordered, Remaining: l.Remaining,
+		})
 	}
 	pdf, err := note.PDF()
 	return api.GetDeliveryNoteOK{Data: bytes.NewReader(pdf)}, err
@@ -72,7 +74,7 @@ func (h *Shipments) GetPickList(ctx context.Context, params api.GetPickListParam
 		list.Customer = to[0]
 	}
 	if o.OnHold {
-		list.Due = o.HoldReason
+		list.Due = holdIn(list.Locale, o.HoldReason)
 	}
 	for _, l := range o.Lines {
 		if n := stock.ReservedAt(l.Allocations, location); n > 0 {
@@ -109,6 +111,23 @@ func picked(o order.Order, wanted string, c table.Catalog) (string, error) {
 		}
 	}
 	return "", refusal.New(refusal.Conflict, "nothing_reserved", "Nothing of order %s is reserved anywhere.", o.Number)
+}
+
+// holdIn is why an order is on hold, in the paper's language; a person's words stay as they are.
+func holdIn(locale, reason string) string {
+	words := map[string][2]string{
+		order.HoldApproval: {"Wait: to be approved", "暂停：待审批"},
+		order.HoldStock:    {"Wait: goods are missing", "暂停：缺货"},
+	}
+	w, ok := words[reason]
+	switch {
+	case !ok:
+		return reason
+	case strings.HasPrefix(locale, "zh"):
+		return w[1]
+	default:
+		return w[0]
+	}
 }
 
 func locale(c *customer.Customer) string {

@@ -112,11 +112,19 @@ func (s *Stockwatch) changes(ctx context.Context, records []events.DynamoDBEvent
 	var all []change
 	at := map[string]int{}
 	for _, r := range records {
-		place, ok := table.PlaceOf(text(r.Change.Keys["pk"]), text(r.Change.Keys["sk"]))
+		pk, sk := text(r.Change.Keys["pk"]), text(r.Change.Keys["sk"])
+		place, ok := table.PlaceOf(pk, sk)
+		waits := false
 		if !ok {
-			continue
+			// Who comes to wait may find units free elsewhere, or that became free meanwhile.
+			if place.SKU, waits = table.WaitsFor(pk, sk); !waits || len(r.Change.NewImage) == 0 {
+				continue
+			}
 		}
 		rose, err := rose(r.Change)
+		if waits {
+			rose, err = true, nil
+		}
 		if err != nil {
 			s.Log.ErrorContext(ctx, "a record was skipped", "sequence", r.Change.SequenceNumber, "sku", place.SKU, "error", err.Error())
 			continue

@@ -12679,6 +12679,8 @@ func (s *ProofDriftItemField) Decode(d *jx.Decoder) error {
 		*s = ProofDriftItemFieldValue
 	case ProofDriftItemFieldOrder:
 		*s = ProofDriftItemFieldOrder
+	case ProofDriftItemFieldWaiting:
+		*s = ProofDriftItemFieldWaiting
 	default:
 		*s = ProofDriftItemField(v)
 	}

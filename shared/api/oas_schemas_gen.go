@@ -7119,13 +7119,14 @@ type ProofDriftItem struct {
 	Sku string `json:"sku"`
 	// The location.
 	Location string `json:"location"`
-	// Which balance; `order`: an order's own quantities do not add up.
+	// Which balance; `order`: an order's own quantities do not add up; `waiting`: an order waits and
+	// stands in no queue.
 	Field ProofDriftItemField `json:"field"`
 	// What the entries add up to.
 	Expected int64 `json:"expected"`
 	// What is stored.
 	Found int64 `json:"found"`
-	// For `order`: its number.
+	// For `order` and `waiting`: its number.
 	Order OptString `json:"order"`
 }
 
@@ -7189,7 +7190,8 @@ func (s *ProofDriftItem) SetOrder(val OptString) {
 	s.Order = val
 }
 
-// Which balance; `order`: an order's own quantities do not add up.
+// Which balance; `order`: an order's own quantities do not add up; `waiting`: an order waits and
+// stands in no queue.
 type ProofDriftItemField string
 
 const (
@@ -7198,6 +7200,7 @@ const (
 	ProofDriftItemFieldAvailable ProofDriftItemField = "available"
 	ProofDriftItemFieldValue     ProofDriftItemField = "value"
 	ProofDriftItemFieldOrder     ProofDriftItemField = "order"
+	ProofDriftItemFieldWaiting   ProofDriftItemField = "waiting"
 )
 
 // AllValues returns all ProofDriftItemField values.
@@ -7208,6 +7211,7 @@ func (ProofDriftItemField) AllValues() []ProofDriftItemField {
 		ProofDriftItemFieldAvailable,
 		ProofDriftItemFieldValue,
 		ProofDriftItemFieldOrder,
+		ProofDriftItemFieldWaiting,
 	}
 }
 
@@ -7223,6 +7227,8 @@ func (s ProofDriftItemField) MarshalText() ([]byte, error) {
 	case ProofDriftItemFieldValue:
 		return []byte(s), nil
 	case ProofDriftItemFieldOrder:
+		return []byte(s), nil
+	case ProofDriftItemFieldWaiting:
 		return []byte(s), nil
 	default:
 		return nil, errors.Errorf("invalid value: %q", s)
@@ -7246,6 +7252,9 @@ func (s *ProofDriftItemField) UnmarshalText(data []byte) error {
 		return nil
 	case ProofDriftItemFieldOrder:
 		*s = ProofDriftItemFieldOrder
+		return nil
+	case ProofDriftItemFieldWaiting:
+		*s = ProofDriftItemFieldWaiting
 		return nil
 	default:
 		return errors.Errorf("invalid value: %q", data)

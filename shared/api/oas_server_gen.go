@@ -177,14 +177,15 @@ type ShipmentsHandler interface {
 	DeliverShipment(ctx context.Context, req OptDelivery, params DeliverShipmentParams) (*ShipmentHeaders, error)
 	// EditShipment implements editShipment operation.
 	//
-	// Absent means unchanged, null clears. What left, and from where, does not change; a mistake there is
-	// undone.
+	// Absent means unchanged, null clears carrier and tracking number. What left, and from where, does not
+	// change; a mistake there is undone.
 	//
 	// PATCH /v1/shipments/{id}
 	EditShipment(ctx context.Context, req *ShipmentEdit, params EditShipmentParams) (*ShipmentHeaders, error)
 	// GetDeliveryNote implements getDeliveryNote operation.
 	//
-	// In the customer's language, Chinese or English.
+	// In the customer's language, Chinese or English. A shipment that was undone has none (409
+	// `wrong_status`).
 	//
 	// GET /v1/shipments/{id}/delivery-note.pdf
 	GetDeliveryNote(ctx context.Context, params GetDeliveryNoteParams) (GetDeliveryNoteOK, error)
@@ -215,16 +216,18 @@ type ShipmentsHandler interface {
 	ListOrderShipments(ctx context.Context, params ListOrderShipmentsParams) (*ShipmentList, error)
 	// ListShipments implements listShipments operation.
 	//
-	// Newest first, by the date they left. Sales sees those of its own orders. With `number` the list has
-	// at most one row.
+	// Newest first, by the date they left. Sales sees those of its own customers' orders; those of an
+	// order that it entered for another's customer are at the order. With `number` the list has at most
+	// one row.
 	//
 	// GET /v1/shipments
 	ListShipments(ctx context.Context, params ListShipmentsParams) (*ShipmentList, error)
 	// ReturnOrder implements returnOrder operation.
 	//
 	// Against what was shipped, never more than was shipped less what came back before (409
-	// `more_than_shipped`). A line is restocked, at what it had cost when it left, or scrapped. At most 45
-	// lines. Money is not moved: finance refunds.
+	// `more_than_shipped`). A line is restocked, at what it had cost when it left, or scrapped. Without
+	// `location` goods come back to where the last shipment left from. At most 45 SKUs. Money is not
+	// moved: finance refunds.
 	//
 	// POST /v1/orders/{id}/returns
 	ReturnOrder(ctx context.Context, req *NewReturn, params ReturnOrderParams) (*ReturnHeaders, error)
@@ -232,11 +235,12 @@ type ShipmentsHandler interface {
 	//
 	// One shipment leaves from one location: on_hand and reserved fall, and the order moves on, in one
 	// transaction. Without `lines` everything that is reserved at the location leaves. Without `location`
-	// it is the first one, by priority, that can serve all of the lines. Units that are not reserved there
-	// are taken from what is free there, and the reservation moves. More than is open is a 409
-	// `more_than_open`, more than is there `insufficient_stock`. A prepaid order leaves when it is paid or
-	// authorised (`payment_required`), unless the settings let the caller's role ship unpaid and `unpaid`
-	// says so. At most 45 lines; the order's ETag serves as `If-Match`.
+	// it is the first one, by priority, where all of the lines are reserved, or else where they are
+	// reserved or free. Units that are not reserved there are taken from what is free there, and the
+	// reservation moves. More than is open is a 409 `more_than_open`, more than is there
+	// `insufficient_stock`. A prepaid order leaves when it is paid or authorised (`payment_required`),
+	// unless the settings let the caller's role ship unpaid and `unpaid` says so. At most 45 lines, and
+	// fewer where many reservations move; the order's ETag serves as `If-Match`.
 	//
 	// POST /v1/orders/{id}/shipments
 	ShipOrder(ctx context.Context, req *NewShipment, params ShipOrderParams) (*ShipmentHeaders, error)

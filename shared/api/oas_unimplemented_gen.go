@@ -140,8 +140,8 @@ func (UnimplementedHandler) EditSettings(ctx context.Context, req *SettingsEdit,
 
 // EditShipment implements editShipment operation.
 //
-// Absent means unchanged, null clears. What left, and from where, does not change; a mistake there is
-// undone.
+// Absent means unchanged, null clears carrier and tracking number. What left, and from where, does not
+// change; a mistake there is undone.
 //
 // PATCH /v1/shipments/{id}
 func (UnimplementedHandler) EditShipment(ctx context.Context, req *ShipmentEdit, params EditShipmentParams) (r *ShipmentHeaders, _ error) {
@@ -188,7 +188,8 @@ func (UnimplementedHandler) GetCustomer(ctx context.Context, params GetCustomerP
 
 // GetDeliveryNote implements getDeliveryNote operation.
 //
-// In the customer's language, Chinese or English.
+// In the customer's language, Chinese or English. A shipment that was undone has none (409
+// `wrong_status`).
 //
 // GET /v1/shipments/{id}/delivery-note.pdf
 func (UnimplementedHandler) GetDeliveryNote(ctx context.Context, params GetDeliveryNoteParams) (r GetDeliveryNoteOK, _ error) {
@@ -413,8 +414,9 @@ func (UnimplementedHandler) ListProducts(ctx context.Context, params ListProduct
 
 // ListShipments implements listShipments operation.
 //
-// Newest first, by the date they left. Sales sees those of its own orders. With `number` the list has
-// at most one row.
+// Newest first, by the date they left. Sales sees those of its own customers' orders; those of an
+// order that it entered for another's customer are at the order. With `number` the list has at most
+// one row.
 //
 // GET /v1/shipments
 func (UnimplementedHandler) ListShipments(ctx context.Context, params ListShipmentsParams) (r *ShipmentList, _ error) {
@@ -509,8 +511,9 @@ func (UnimplementedHandler) ReleaseOrder(ctx context.Context, params ReleaseOrde
 // ReturnOrder implements returnOrder operation.
 //
 // Against what was shipped, never more than was shipped less what came back before (409
-// `more_than_shipped`). A line is restocked, at what it had cost when it left, or scrapped. At most 45
-// lines. Money is not moved: finance refunds.
+// `more_than_shipped`). A line is restocked, at what it had cost when it left, or scrapped. Without
+// `location` goods come back to where the last shipment left from. At most 45 SKUs. Money is not
+// moved: finance refunds.
 //
 // POST /v1/orders/{id}/returns
 func (UnimplementedHandler) ReturnOrder(ctx context.Context, req *NewReturn, params ReturnOrderParams) (r *ReturnHeaders, _ error) {
@@ -542,11 +545,12 @@ func (UnimplementedHandler) SendTransfer(ctx context.Context, req *NewTransfer, 
 //
 // One shipment leaves from one location: on_hand and reserved fall, and the order moves on, in one
 // transaction. Without `lines` everything that is reserved at the location leaves. Without `location`
-// it is the first one, by priority, that can serve all of the lines. Units that are not reserved there
-// are taken from what is free there, and the reservation moves. More than is open is a 409
-// `more_than_open`, more than is there `insufficient_stock`. A prepaid order leaves when it is paid or
-// authorised (`payment_required`), unless the settings let the caller's role ship unpaid and `unpaid`
-// says so. At most 45 lines; the order's ETag serves as `If-Match`.
+// it is the first one, by priority, where all of the lines are reserved, or else where they are
+// reserved or free. Units that are not reserved there are taken from what is free there, and the
+// reservation moves. More than is open is a 409 `more_than_open`, more than is there
+// `insufficient_stock`. A prepaid order leaves when it is paid or authorised (`payment_required`),
+// unless the settings let the caller's role ship unpaid and `unpaid` says so. At most 45 lines, and
+// fewer where many reservations move; the order's ETag serves as `If-Match`.
 //
 // POST /v1/orders/{id}/shipments
 func (UnimplementedHandler) ShipOrder(ctx context.Context, req *NewShipment, params ShipOrderParams) (r *ShipmentHeaders, _ error) {

@@ -5394,6 +5394,8 @@ func (s ProofDriftItemField) Validate() error {
 		return nil
 	case "order":
 		return nil
+	case "waiting":
+		return nil
 	default:
 		return errors.Errorf("invalid value: %v", s)
 	}

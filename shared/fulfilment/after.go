@@ -6,6 +6,7 @@ import (
 
 	"waybill/shared/event"
 	"waybill/shared/order"
+	"waybill/shared/refusal"
 	"waybill/shared/shipment"
 	"waybill/shared/stock"
 )
@@ -37,7 +38,12 @@ func (d *Dock) Correct(ctx context.Context, by By, id string, in Correction) (sh
 		if err != nil {
 			return err
 		}
-		return s.Carry(settings.Carriers, carrier, number)
+		err = s.Carry(settings.Carriers, carrier, number)
+		if in.Carrier == nil && refusal.Is(err, "rejected") {
+			s.Carrier = carrier // the settings forgot it since; where it tells of shipments is not known any more
+			return nil
+		}
+		return err
 	})
 }
 
@@ -73,20 +79,20 @@ func (d *Dock) Undo(ctx context.Context, by By, id, reason string) (shipment.Shi
 		if err := s.Undo(reason); err != nil {
 			return err
 		}
-		picks := make([]order.Pick, len(s.Lines))
+		picks, costs := make([]order.Pick, len(s.Lines)), make([]int64, len(s.Lines))
 		for i, l := range s.Lines {
-			picks[i] = order.Pick{SKU: l.SKU, Quantity: l.Quantity}
+			picks[i], costs[i] = order.Pick{SKU: l.SKU, Quantity: l.Quantity}, l.Cost
 		}
-		if err := c.next.Undo(s.Location, picks); err != nil {
+		values, err := c.next.Undo(s.Location, picks, costs)
+		if err != nil {
 			return err
 		}
 		c.data["reason"] = reason
-		for _, l := range s.Lines {
+		for i, l := range s.Lines {
 			m := stock.Movement{
 				ID: d.IDs.IDAt(c.now), Kind: stock.Ship, Place: stock.Place{SKU: l.SKU, Location: s.Location}, Quantity: l.Quantity,
-				Value: l.Cost, Reference: s.Number, Reason: reason, Actor: by.Principal.ID, At: c.now,
+				Value: values[i], Reference: s.Number, Reason: reason, Actor: by.Principal.ID, At: c.now,
 			}
-			c.next.Line(l.SKU).Cost -= l.Cost
 			c.tx.Move(m.Changes()[0], -l.Quantity, nil)
 			c.tx.Movement(m)
 		}

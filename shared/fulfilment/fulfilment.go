@@ -113,14 +113,15 @@ func (d *Dock) ByNumber(ctx context.Context, p access.Principal, number string) 
 	if err != nil || ids[of] == "" {
 		return nil, err
 	}
-	o, err := d.LookOrder(ctx, p, ids[of])
-	if refusal.Is(err, "not_found") || (err == nil && n > len(o.Shipments)) {
-		return nil, nil
-	}
-	if err != nil {
+	o, err := d.DB.Order(ctx, ids[of])
+	if err != nil || n > len(o.Shipments) {
 		return nil, err
 	}
-	return d.DB.ShipmentsOf(ctx, o.Shipments[n-1:n])
+	s, err := d.Look(ctx, p, o.Shipments[n-1])
+	if refusal.Is(err, "not_found") {
+		return nil, nil
+	}
+	return []shipment.Shipment{s}, err
 }
 
 // change is the shape of every fact about an order that exists: read it, check

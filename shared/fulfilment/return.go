@@ -49,7 +49,9 @@ func (d *Dock) Return(ctx context.Context, by By, orderID string, in NewReturn) 
 		for i := range done.Lines {
 			done.Lines[i].Name, done.Lines[i].Cost = c.next.Line(lines[i].SKU).Name, costs[i]
 		}
-		d.restock(c, done)
+		if err := d.restock(ctx, c, done); err != nil {
+			return err
+		}
 		c.tx.NewReturn(done)
 		c.happened, c.ref = event.ReturnCreated, done.ID
 		c.data["return"], c.data["return_number"], c.data["location"], c.data["lines"] = done.ID, done.Number, location, toldLines(done)
@@ -92,15 +94,19 @@ func (d *Dock) returnTo(ctx context.Context, o order.Order, wanted string) (stri
 		}
 		return wanted, nil
 	}
-	if n := len(o.Shipments); n > 0 {
-		last, err := d.DB.Shipment(ctx, o.Shipments[n-1])
-		return last.Location, err
+	shipments, err := d.DB.ShipmentsOf(ctx, o.Shipments)
+	for _, s := range shipments {
+		if s.Status != shipment.Undone {
+			return s.Location, err
+		}
 	}
-	return all.List[0].Code, nil
+	return all.List[0].Code, err
 }
 
 // restock adds the goods that are fit to be sold again, one movement a SKU.
-func (d *Dock) restock(c *changing, r shipment.Return) {
+// Those of an order that left before it was imported enter at today's average:
+// nobody knows what they had cost.
+func (d *Dock) restock(ctx context.Context, c *changing, r shipment.Return) error {
 	at := map[string]int{}
 	var back []stock.Movement
 	for _, l := range r.Lines {
@@ -119,10 +125,32 @@ func (d *Dock) restock(c *changing, r shipment.Return) {
 		back[i].Quantity += l.Quantity
 		back[i].Value += l.Cost
 	}
+	items := map[stock.Place]stock.Item{}
+	unknown := len(c.was.Shipments) == 0
+	if unknown {
+		places := make([]stock.Place, len(back))
+		for i, m := range back {
+			places[i] = m.Place
+		}
+		var err error
+		if items, err = d.DB.Stock(ctx, places); err != nil {
+			return err
+		}
+	}
 	for _, m := range back {
-		c.tx.Move(m.Changes()[0], 0, nil)
+		var before *stock.Item
+		if unknown {
+			item := items[m.Place]
+			before = &item
+			var err error
+			if m, err = m.Valued(item); err != nil {
+				return err
+			}
+		}
+		c.tx.Move(m.Changes()[0], 0, before)
 		c.tx.Movement(m)
 	}
+	return nil
 }
 
 // toldLines is what the event says of a return's lines.

@@ -121,7 +121,9 @@ func (d *Dock) leave(c *changing, s *shipment.Shipment, leaving []order.Leaving,
 		}
 		line := c.next.Line(l.SKU)
 		line.Cost -= m.Value
-		s.Lines = append(s.Lines, shipment.Line{SKU: l.SKU, Name: line.Name, Quantity: l.Quantity, Cost: -m.Value})
+		s.Lines = append(s.Lines, shipment.Line{
+			SKU: l.SKU, Name: line.Name, Quantity: l.Quantity, Ordered: line.Quantity, Remaining: line.Open(), Cost: -m.Value,
+		})
 		c.tx.Move(m.Changes()[0], l.Reserved, &item)
 		c.tx.Movement(m)
 		elsewhere[p] -= l.Reserved

@@ -238,6 +238,22 @@ func limits(s company.Settings) map[string]int64 {
 	return out
 }
 
+func roles(list []access.Role) []any {
+	out := make([]any, len(list))
+	for i, r := range list {
+		out[i] = string(r)
+	}
+	return out
+}
+
+func carriers(s company.Settings) []any {
+	out := make([]any, len(s.Carriers))
+	for i, c := range s.Carriers {
+		out[i] = c.Name
+	}
+	return out
+}
+
 // EditSettings changes the company's settings.
 func (k *Keeper) EditSettings(ctx context.Context, by By, apply func(*company.Settings)) (company.Settings, error) {
 	var s company.Settings
@@ -258,7 +274,8 @@ func (k *Keeper) EditSettings(ctx context.Context, by By, apply func(*company.Se
 		tx.SaveSettings(s, was.Version)
 		return event.Event{
 			Subject: event.Subject{Kind: event.Settings, ID: "settings"}, Seq: s.Version, Type: event.SettingsEdited,
-			Data: map[string]any{"currency": s.Currency, "time_zone": s.TimeZone, "tax_inclusive": s.TaxInclusive, "tax_rates_ppm": s.TaxRates, "discount_limits_bp": limits(s)},
+			Data: map[string]any{"currency": s.Currency, "time_zone": s.TimeZone, "tax_inclusive": s.TaxInclusive, "tax_rates_ppm": s.TaxRates, "discount_limits_bp": limits(s),
+				"allocation": string(s.Allocation), "ship_unpaid": roles(s.ShipUnpaid), "carriers": carriers(s)},
 		}, nil
 	})
 	return s, err

@@ -33,12 +33,14 @@ func (l Line) Open() int64 { return l.Quantity - l.Cancelled - l.Shipped }
 // charged is how many units of the line the customer pays for.
 func (l Line) charged() int64 { return l.Quantity - l.Cancelled }
 
-// costOf is the cost of the first n units that left.
+// costOf is what n of the units that are out had cost, in proportion and
+// rounded half up; the last ones take all that is left.
 func (l Line) costOf(n int64) int64 {
-	if n >= l.Shipped {
-		return l.Cost
+	out := l.Shipped - l.Returned
+	if n >= out {
+		return l.Cost - l.CostBack
 	}
-	v, err := money.Portion(l.Cost, n, l.Shipped)
+	v, err := money.Portion(l.Cost-l.CostBack, n, out)
 	if err != nil {
 		return 0
 	}
@@ -166,23 +168,35 @@ func (o *Order) Progress() {
 }
 
 // Undo takes back a shipment that was a mistake: its units are reserved again
-// at the location that they had left. It refuses when some of them were
-// returned. What they had cost is the caller's to take off.
-func (o *Order) Undo(location string, picks []Pick) error {
+// at the location that they had left. Given what each pick had cost, it returns
+// what comes back of that: all of it, unless a return took a part already. It
+// refuses when some of the units were returned.
+func (o *Order) Undo(location string, picks []Pick, costs []int64) ([]int64, error) {
 	if !o.IsOpen() && o.Status != Shipped {
-		return o.wrongStatus("changed by undoing a shipment")
+		return nil, o.wrongStatus("changed by undoing a shipment")
 	}
 	if err := o.check(picks, "returned", "%d have left and not come back.", func(l Line) int64 { return l.Shipped - l.Returned }); err != nil {
-		return err
+		return nil, err
 	}
-	for _, p := range picks {
+	places := o.Allocations()
+	values := make([]int64, len(picks))
+	for i, p := range picks {
 		l := o.Line(p.SKU)
+		values[i] = min(costs[i], l.Cost-l.CostBack)
+		if l.Shipped-l.Returned == p.Quantity {
+			values[i] = l.Cost - l.CostBack
+		}
+		l.Cost -= values[i]
 		l.Shipped -= p.Quantity
 		l.Allocations = stock.Put(l.Allocations, location, p.Quantity)
+		places[stock.Place{SKU: p.SKU, Location: location}] = 1
+	}
+	if len(places) > MaxStockItems {
+		return nil, refusal.New(refusal.Rejected, "too_many_items", "The order would have stock at more than %d places.", MaxStockItems)
 	}
 	o.Undelivered--
 	o.progress()
-	return nil
+	return values, nil
 }
 
 // Delivered notes that a shipment arrived.
@@ -213,7 +227,8 @@ func (o *Order) Return(id string, picks []Pick) ([]int64, error) {
 	costs := make([]int64, len(picks))
 	for i, p := range picks {
 		l := o.Line(p.SKU)
-		costs[i] = l.costOf(l.Returned+p.Quantity) - l.costOf(l.Returned)
+		costs[i] = l.costOf(p.Quantity)
+		l.CostBack += costs[i]
 		l.Returned += p.Quantity
 	}
 	o.Returns = append(o.Returns[:len(o.Returns):len(o.Returns)], id)
@@ -237,6 +252,8 @@ func (o *Order) CancelBackorders(reason string) error {
 		o.CancelReason = reason
 		o.unhold()
 	}
+	o.noLongerShort()
+	o.CompleteIfDone()
 	return nil
 }
 
@@ -299,10 +316,15 @@ func (o *Order) Serve(p stock.Place, n int64) int64 {
 	}
 	l.Backordered -= n
 	l.Allocations = stock.Put(l.Allocations, p.Location, n)
+	o.noLongerShort()
+	return n
+}
+
+// noLongerShort ends the hold of an order that gave way, once nothing waits.
+func (o *Order) noLongerShort() {
 	if o.HoldReason == HoldStock && !o.Waits() {
 		o.unhold()
 	}
-	return n
 }
 
 func (o *Order) unhold() { o.OnHold, o.HoldReason, o.HeldBefore = false, "", "" }

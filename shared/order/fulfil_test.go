@@ -150,18 +150,20 @@ func TestWhatComesBackIsWorthWhatItCost(t *testing.T) {
 	}
 }
 
-// Whatever is done to an order in whatever order, its quantities add up and it
-// never has more reserved, shipped or returned than it may.
-func TestQuantitiesAddUpWhateverIsDone(t *testing.T) {
+// Whatever is done to an order in whatever order, its quantities add up, it
+// never has more reserved, shipped or returned than it may, and what its goods
+// had cost is what came back and what is still out.
+func TestQuantitiesAndCostsAddUpWhateverIsDone(t *testing.T) {
 	places := []string{"MAIN", "EAST"}
 	rapid.Check(t, func(r *rapid.T) {
 		waiting := rapid.IntRange(0, 3).Draw(r, "waiting")
 		o := ten(int64(waiting), "MAIN", 10-waiting)
 		type sent struct {
-			from string
-			n    int64
+			from    string
+			n, cost int64
 		}
 		var out []sent
+		var abroad int64 // cost of what is out
 		pick := func() []order.Pick {
 			return []order.Pick{{SKU: "MUG", Quantity: rapid.Int64Range(1, 11).Draw(r, "n")}}
 		}
@@ -174,13 +176,20 @@ func TestQuantitiesAddUpWhateverIsDone(t *testing.T) {
 				if o.Status == order.Shipped && l.Open() != 0 {
 					r.Fatalf("shipped, and %d are open", l.Open())
 				}
+				if l.Cost-l.CostBack != abroad || abroad < 0 || (l.Shipped == l.Returned && abroad != 0) {
+					r.Fatalf("%d of cost are out with %d units, the line says %d − %d", abroad, l.Shipped-l.Returned, l.Cost, l.CostBack)
+				}
 			},
 			"ship": func(*rapid.T) {
 				from, p := rapid.SampledFrom(places).Draw(r, "from"), pick()
-				if o.MayShip(false) == nil {
-					if _, err := o.Ship("s", from, p); err == nil {
-						out = append(out, sent{from, p[0].Quantity})
-					}
+				if o.MayShip(false) != nil {
+					return
+				}
+				if _, err := o.Ship("s", from, p); err == nil {
+					cost := rapid.Int64Range(0, 999).Draw(r, "cost")
+					o.Lines[0].Cost += cost
+					abroad += cost
+					out = append(out, sent{from, p[0].Quantity, cost})
 				}
 			},
 			"undo": func(*rapid.T) {
@@ -188,11 +197,17 @@ func TestQuantitiesAddUpWhateverIsDone(t *testing.T) {
 					return
 				}
 				i := rapid.IntRange(0, len(out)-1).Draw(r, "shipment")
-				if o.Undo(out[i].from, []order.Pick{{SKU: "MUG", Quantity: out[i].n}}) == nil {
+				values, err := o.Undo(out[i].from, []order.Pick{{SKU: "MUG", Quantity: out[i].n}}, []int64{out[i].cost})
+				if err == nil {
+					abroad -= values[0]
 					out = append(out[:i], out[i+1:]...)
 				}
 			},
-			"return":  func(*rapid.T) { _, _ = o.Return("r", pick()) },
+			"return": func(*rapid.T) {
+				if costs, err := o.Return("r", pick()); err == nil {
+					abroad -= costs[0]
+				}
+			},
 			"serve":   func(*rapid.T) { o.Serve(stock.Place{SKU: "MUG", Location: "EAST"}, 2) },
 			"give up": func(*rapid.T) { _ = o.CancelBackorders("") },
 			"close": func(r *rapid.T) {
@@ -202,4 +217,51 @@ func TestQuantitiesAddUpWhateverIsDone(t *testing.T) {
 			},
 		})
 	})
+}
+
+func TestWhatLeftAtTwoCostsComesBackAtBoth(t *testing.T) {
+	o := ten(0, "MAIN", 10)
+	ship := func(n, cost int64) {
+		t.Helper()
+		if _, err := o.Ship("s", "MAIN", []order.Pick{{SKU: "MUG", Quantity: n}}); err != nil {
+			t.Fatal(err)
+		}
+		o.Lines[0].Cost += cost
+	}
+	back := func(n int64) int64 {
+		t.Helper()
+		costs, err := o.Return("r", []order.Pick{{SKU: "MUG", Quantity: n}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return costs[0]
+	}
+	ship(5, 100)
+	first := back(5)
+	ship(5, 300)
+	if second := back(5); first != 100 || second != 300 {
+		t.Errorf("came back at %d and %d", first, second)
+	}
+}
+
+func TestAnOrderEndsTheSameWhoeverEndsIt(t *testing.T) {
+	for name, end := range map[string]func(*order.Order) error{
+		"closed":   func(o *order.Order) error { return o.Cancel("enough") },
+		"given up": func(o *order.Order) error { return o.CancelBackorders("enough") },
+	} {
+		o := ten(4, "MAIN", 6)
+		if _, err := o.Ship("s", "MAIN", []order.Pick{{SKU: "MUG", Quantity: 6}}); err != nil {
+			t.Fatal(err)
+		}
+		o.Delivered()
+		o.Paid = 6000
+		if err := end(&o); err != nil || o.Status != order.Completed {
+			t.Errorf("%s: %s, %v", name, o.Status, err)
+		}
+	}
+	o := ten(0, "MAIN", 10)
+	o.Yield(stock.Place{SKU: "MUG", Location: "MAIN"}, 3)
+	if err := o.CancelBackorders(""); err != nil || o.OnHold {
+		t.Errorf("held for goods that nobody waits for: %+v, %v", o, err)
+	}
 }

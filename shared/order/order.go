@@ -90,6 +90,7 @@ type Line struct {
 	Cancelled   int64 // ordered, and given up before it left: the customer does not pay for it
 	Returned    int64
 	Cost        int64 // of what has left, in the company's currency
+	CostBack    int64 // of what came back
 }
 
 // Reserved is how many units of the line are reserved in stock.
@@ -177,6 +178,7 @@ func (o *Order) Release() error {
 		return refusal.New(refusal.Conflict, "not_on_hold", "Order %s is not on hold.", o.Number)
 	}
 	o.unhold()
+	o.CompleteIfDone()
 	return nil
 }
 

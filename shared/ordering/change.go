@@ -105,6 +105,9 @@ func edit(o *order.Order, in Edit, wishes []order.Wish, c table.Catalog) error {
 	if in.Attributes != nil {
 		o.Attributes = in.Attributes
 	}
+	if in.CustomerID != nil && *in.CustomerID != o.CustomerID && len(o.Shipments) > 0 {
+		return refusal.New(refusal.Conflict, "already_shipped", "Goods of order %s have left to its customer; it can't become another's.", o.Number)
+	}
 	if in.CustomerID != nil {
 		// Another customer's goods go to another address.
 		o.Billing, o.Shipping = in.Billing, in.Shipping

@@ -5,8 +5,8 @@
 //
 // The actions of each fact, of the 100 a transaction takes:
 //
-//	Place, Import   order, number, event, mark, entry of who entered it, ≤ 90 stock items
-//	Edit            order, event, mark, entry, ≤ 90 stock items (old ∪ new)
+//	Place, Import   order, number, event, mark, entry of who entered it, ≤ 90 stock items and SKUs waited for
+//	Edit            order, event, mark, entry, ≤ 90 stock items that change and SKUs waited for
 //	Confirm, Release, Cancel   order, event, mark, ≤ 90 stock items
 //	Hold, Complete  order, event, mark
 package ordering
@@ -21,7 +21,6 @@ import (
 	"waybill/shared/ident"
 	"waybill/shared/order"
 	"waybill/shared/refusal"
-	"waybill/shared/stock"
 	"waybill/shared/table"
 )
 
@@ -111,7 +110,7 @@ func (d *Desk) change(ctx context.Context, by By, id string, kind event.Type, ap
 		next.Version, next.UpdatedAt = was.Version+1, now
 		tx := &table.Tx{}
 		tx.SaveOrder(next, was)
-		if err := reserve(tx, was.Allocations(), next.Allocations()); err != nil {
+		if err := reserve(tx, was, next); err != nil {
 			return nil, err
 		}
 		tx.Event(d.event(happened, next, by, now, data))
@@ -122,16 +121,17 @@ func (d *Desk) change(ctx context.Context, by By, id string, kind event.Type, ap
 	return done, err
 }
 
-// reserve adds the net difference between two sets of allocations.
-func reserve(tx *table.Tx, was, next map[stock.Place]int64) error {
-	if tx.Reallocate(was, next) > order.MaxStockItems {
+// reserve adds the net difference between two versions' allocations. What comes
+// to wait counts like a stock item: each is an action of the transaction.
+func reserve(tx *table.Tx, was, next order.Order) error {
+	if tx.Reallocate(was.Allocations(), next.Allocations())+table.Waits(was, next) > order.MaxStockItems {
 		return tooMany()
 	}
 	return nil
 }
 
 func tooMany() error {
-	return refusal.New(refusal.Rejected, "too_many_items", "An order or an edit may touch at most %d stock items, those it leaves and those it takes together.", order.MaxStockItems)
+	return refusal.New(refusal.Rejected, "too_many_items", "An order or an edit may touch at most %d stock items, those it leaves, those it takes and the SKUs it comes to wait for together.", order.MaxStockItems)
 }
 
 func (d *Desk) event(t event.Type, o order.Order, by By, now time.Time, data map[string]any) event.Event {

@@ -79,7 +79,7 @@ func (d *Desk) Place(ctx context.Context, by By, in New) (order.Order, error) {
 func (d *Desk) enter(o order.Order, by By, happened event.Type, now time.Time) (*table.Tx, error) {
 	tx := &table.Tx{}
 	tx.NewOrder(o)
-	if err := reserve(tx, nil, o.Allocations()); err != nil {
+	if err := reserve(tx, order.Order{}, o); err != nil {
 		return nil, err
 	}
 	tx.Event(d.event(happened, o, by, now, nil))

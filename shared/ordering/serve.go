@@ -53,18 +53,28 @@ func (d *Desk) serve(ctx context.Context, sku, id string) (next bool, err error)
 		var got int64
 		for _, location := range locationsFor(was, c) {
 			p := stock.Place{SKU: sku, Location: location}
+			if len(now.Allocations()) >= order.MaxStockItems && now.ReservedAt(p) == 0 {
+				continue // an order at more places could not be changed in one transaction
+			}
 			got += now.Serve(p, c.Free(p))
 		}
-		if l := now.Line(sku); l != nil && now.IsOpen() {
-			next = l.Backordered == 0
-		}
+		l := now.Line(sku)
+		next = l == nil || !now.IsOpen() || l.Backordered == 0
 		if got == 0 {
-			return &table.Tx{}, nil
+			tx := &table.Tx{}
+			if next { // it waits no longer, and its entry is left over
+				tx.OrderStands(was)
+				tx.NoLongerWaits(sku, was)
+			}
+			return tx, nil
 		}
 		at := d.IDs.Now()
 		now.Version, now.UpdatedAt = was.Version+1, at
 		tx := &table.Tx{}
 		tx.SaveOrder(now, was)
+		if next {
+			tx.NoLongerWaits(sku, was)
+		}
 		tx.Reallocate(was.Allocations(), now.Allocations())
 		tx.Event(d.event(event.OrderServed, now, By{Principal: system}, at, map[string]any{"sku": sku, "quantity": got}))
 		return tx, nil

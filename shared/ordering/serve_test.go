@@ -191,6 +191,9 @@ func TestAPartIsServedAndTheRestWaitsOn(t *testing.T) {
 	if err != nil || o.Status != order.Cancelled {
 		t.Errorf("an order of which nothing is left is %s, %v", o.Status, err)
 	}
+	if err := s.Serve(t.Context(), "MUG"); err != nil {
+		t.Fatal(err)
+	}
 	if waiting, err := s.DB.Waiting(t.Context(), "MUG"); err != nil || len(waiting) != 0 {
 		t.Errorf("%v still wait, %v", waiting, err)
 	}

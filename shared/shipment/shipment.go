@@ -52,6 +52,8 @@ type Shipment struct {
 type Line struct {
 	SKU, Name string
 	Quantity  int64
+	Ordered   int64 // of the order's line, and how many of it were still to leave after this
+	Remaining int64
 	Cost      int64 // of all of them at moving-average cost, minor units of the company's currency
 }
 
@@ -98,6 +100,14 @@ func (s *Shipment) Undo(reason string) error {
 func (s Shipment) MayCorrect() error {
 	if s.Status == Undone {
 		return s.wrongStatus("corrected")
+	}
+	return nil
+}
+
+// MayPrint refuses the delivery note of a shipment that never was.
+func (s Shipment) MayPrint() error {
+	if s.Status == Undone {
+		return s.wrongStatus("printed")
 	}
 	return nil
 }

@@ -46,6 +46,12 @@ func PlaceOf(pk, sk string) (stock.Place, bool) {
 	return stock.Place{SKU: sku, Location: location}, ok && also && sku != "" && location != ""
 }
 
+// WaitsFor returns the SKU that somebody waits for, when this is the key of such an entry.
+func WaitsFor(pk, sk string) (sku string, ok bool) {
+	sku, ok = strings.CutPrefix(pk, stockPK)
+	return sku, ok && sku != "" && strings.HasPrefix(sk, waitPrefix)
+}
+
 func eventPartition(s event.Subject) string {
 	switch s.Kind {
 	case event.Order:

@@ -72,6 +72,7 @@ type lineRecord struct {
 	Cancelled   int64              `dynamodbav:"gone,omitempty"`
 	Returned    int64              `dynamodbav:"ret,omitempty"`
 	Cost        int64              `dynamodbav:"cost,omitempty"`
+	CostBack    int64              `dynamodbav:"cost_back,omitempty"`
 }
 
 type allocationRecord struct {
@@ -126,8 +127,7 @@ type NumberTaken struct{ Number string }
 func (n *NumberTaken) Error() string { return "the order number " + n.Number + " is taken" }
 
 // SaveOrder adds the change of an order that must still have version was, and
-// what it comes to wait for, or waits for no longer. Its reservations are not
-// part of it: see Reallocate.
+// what it comes to wait for. Its reservations are not part of it: see Reallocate.
 func (tx *Tx) SaveOrder(o order.Order, was order.Order) {
 	tx.replace(recordOfOrder(o), was.Version, "order", o.Number)
 	tx.waits(was, o)
@@ -300,7 +300,7 @@ func recordOfOrder(o order.Order) orderRecord {
 		lr := lineRecord{
 			SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, UnitPrice: l.UnitPrice,
 			Own: recordOfDiscount(l.Own), Discount: l.Discount, TaxRate: l.TaxRate, Tax: l.Tax, Total: l.Total,
-			Backordered: l.Backordered, Shipped: l.Shipped, Cancelled: l.Cancelled, Returned: l.Returned, Cost: l.Cost,
+			Backordered: l.Backordered, Shipped: l.Shipped, Cancelled: l.Cancelled, Returned: l.Returned, Cost: l.Cost, CostBack: l.CostBack,
 		}
 		for _, a := range l.Allocations {
 			lr.Allocations = append(lr.Allocations, allocationRecord(a))
@@ -336,7 +336,7 @@ func orderOf(i item) (order.Order, error) {
 		l := order.Line{
 			SKU: lr.SKU, Name: lr.Name, Quantity: lr.Quantity, UnitPrice: lr.UnitPrice,
 			Own: lr.Own.discount(), Discount: lr.Discount, TaxRate: lr.TaxRate, Tax: lr.Tax, Total: lr.Total,
-			Backordered: lr.Backordered, Shipped: lr.Shipped, Cancelled: lr.Cancelled, Returned: lr.Returned, Cost: lr.Cost,
+			Backordered: lr.Backordered, Shipped: lr.Shipped, Cancelled: lr.Cancelled, Returned: lr.Returned, Cost: lr.Cost, CostBack: lr.CostBack,
 		}
 		for _, a := range lr.Allocations {
 			l.Allocations = append(l.Allocations, stock.Allocation(a))

@@ -39,10 +39,12 @@ type shipmentRecord struct {
 }
 
 type shipmentLineRecord struct {
-	SKU      string `dynamodbav:"sku"`
-	Name     string `dynamodbav:"name"`
-	Quantity int64  `dynamodbav:"qty"`
-	Cost     int64  `dynamodbav:"cost,omitempty"`
+	SKU       string `dynamodbav:"sku"`
+	Name      string `dynamodbav:"name"`
+	Quantity  int64  `dynamodbav:"qty"`
+	Ordered   int64  `dynamodbav:"ordered,omitempty"`
+	Remaining int64  `dynamodbav:"remaining,omitempty"`
+	Cost      int64  `dynamodbav:"cost,omitempty"`
 }
 
 type returnRecord struct {

@@ -170,42 +170,56 @@ func (db *DB) Movements(ctx context.Context, sku string, p Page) (Listing[stock.
 	return under(ctx, db, stockPartition(sku), movementPrefix, p, movementOf)
 }
 
-// Ledger reads everything of a SKU at once: its stock items and all its movements.
-func (db *DB) Ledger(ctx context.Context, sku string) ([]stock.Item, []stock.Movement, error) {
+// A Ledger is everything of a SKU: its stock items, all its movements, and who waits for it.
+type Ledger struct {
+	Items     []stock.Item
+	Movements []stock.Movement
+	Waiting   map[string]bool // ids of orders; an entry may outlive the waiting
+}
+
+// Ledger reads everything of a SKU at once.
+func (db *DB) Ledger(ctx context.Context, sku string) (Ledger, error) {
 	in := dynamodb.QueryInput{
 		TableName: &db.name, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("pk = :pk"),
 		ExpressionAttributeValues: item{":pk": text(stockPartition(sku))},
 	}
-	var items []stock.Item
-	var movements []stock.Movement
+	l := Ledger{Waiting: map[string]bool{}}
 	for {
 		out, err := db.client.Query(ctx, &in)
 		if err != nil {
-			return nil, nil, fmt.Errorf("read the ledger of %s: %w", sku, outage(err))
+			return l, fmt.Errorf("read the ledger of %s: %w", sku, outage(err))
 		}
 		for _, i := range out.Items {
-			sk := keyOf(i).sk
-			if location, ok := strings.CutPrefix(sk, stockPrefix); ok {
-				s, err := stockOf(stock.Place{SKU: sku, Location: location}, i)
-				if err != nil {
-					return nil, nil, err
-				}
-				items = append(items, s)
-			}
-			if strings.HasPrefix(sk, movementPrefix) {
-				m, err := movementOf(i)
-				if err != nil {
-					return nil, nil, err
-				}
-				movements = append(movements, m)
+			if err := l.add(sku, i); err != nil {
+				return l, err
 			}
 		}
 		if len(out.LastEvaluatedKey) == 0 {
-			return items, movements, nil
+			return l, nil
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
+}
+
+// add files an item of a SKU's partition by what it is.
+func (l *Ledger) add(sku string, i item) error {
+	sk := keyOf(i).sk
+	switch {
+	case strings.HasPrefix(sk, stockPrefix):
+		s, err := stockOf(stock.Place{SKU: sku, Location: sk[len(stockPrefix):]}, i)
+		l.Items = append(l.Items, s)
+		return err
+	case strings.HasPrefix(sk, movementPrefix):
+		m, err := movementOf(i)
+		l.Movements = append(l.Movements, m)
+		return err
+	case strings.HasPrefix(sk, waitPrefix):
+		r, err := decode[waitRecord](i)
+		l.Waiting[r.OrderID] = true
+		return err
+	}
+	return nil
 }
 
 // A locationsRecord holds all locations in one item: they are few, change

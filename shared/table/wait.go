@@ -20,20 +20,36 @@ type waitRecord struct {
 	OrderID string `dynamodbav:"order_id"`
 }
 
-// waits adds the entries of what an order comes to wait for, and takes away
-// those of what it waits for no longer.
+// waits adds the entries of what an order comes to wait for. Those of what it
+// waits for no longer stay until Serve looks: it goes by the order, and a
+// transaction of ninety stock items has no room for them.
 func (tx *Tx) waits(was, next order.Order) {
 	before, after := waiting(was), waiting(next)
-	for _, l := range was.Lines {
-		if k := waitKey(l.SKU, was); before[l.SKU] && !after[l.SKU] {
-			tx.remove(k)
-		}
-	}
 	for _, l := range next.Lines {
 		if k := waitKey(l.SKU, next); after[l.SKU] && !before[l.SKU] {
 			tx.put(waitRecord{PK: k.pk, SK: k.sk, OrderID: next.ID}, "", nil, nil)
 		}
 	}
+}
+
+// NoLongerWaits adds the removal of an order's entry for a SKU. The order must
+// be saved, or held still (see OrderStands), in the same transaction.
+func (tx *Tx) NoLongerWaits(sku string, o order.Order) { tx.remove(waitKey(sku, o)) }
+
+// OrderStands adds the condition that an order has the version it was read with.
+func (tx *Tx) OrderStands(o order.Order) {
+	tx.require(orderKey(o.ID), "version = :was", item{":was": number(o.Version)}, func(item) error { return stale("order", o.Number) })
+}
+
+// Waits counts the entries that saving the change of an order adds.
+func Waits(was, next order.Order) int {
+	n, before := 0, waiting(was)
+	for sku := range waiting(next) {
+		if !before[sku] {
+			n++
+		}
+	}
+	return n
 }
 
 func waiting(o order.Order) map[string]bool {
@@ -46,7 +62,8 @@ func waiting(o order.Order) map[string]bool {
 	return skus
 }
 
-// Waiting returns the ids of the orders that wait for a SKU, the first come first.
+// Waiting returns the ids of the orders that wait for a SKU, or did until
+// lately, the first come first.
 func (db *DB) Waiting(ctx context.Context, sku string) ([]string, error) {
 	in := dynamodb.QueryInput{
 		TableName: &db.name, ConsistentRead: aws.Bool(true),
@@ -75,7 +92,7 @@ func (db *DB) Waiting(ctx context.Context, sku string) ([]string, error) {
 
 // Reallocate adds what two sets of an order's allocations differ by: the
 // reservations of what is new and the giving back of what is gone. It returns
-// how many stock items the two sets touch.
+// how many stock items change.
 func (tx *Tx) Reallocate(was, next map[stock.Place]int64) int {
 	net := map[stock.Place]int64{}
 	for p, n := range was {
@@ -84,10 +101,12 @@ func (tx *Tx) Reallocate(was, next map[stock.Place]int64) int {
 	for p, n := range next {
 		net[p] += n
 	}
+	changed := 0
 	for p, n := range net {
 		if n != 0 {
 			tx.Reserve(p, n)
+			changed++
 		}
 	}
-	return len(net)
+	return changed
 }

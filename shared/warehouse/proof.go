@@ -33,9 +33,9 @@ type Proof struct {
 // A Drift is a balance that its entries do not explain.
 type Drift struct {
 	SKU, Location   string
-	Field           string // on_hand, reserved, available, value; order: an order's own quantities
+	Field           string // on_hand, reserved, available, value; order: an order's own quantities; waiting: its place in a queue
 	Expected, Found int64
-	Order           string // for order: its number
+	Order           string // for order and waiting: its number
 }
 
 // How long a request may work on the proof, and how many stock items are few
@@ -178,17 +178,17 @@ func (f *Floor) check(ctx context.Context, run *Proof, skus []string, held holdi
 	var drifting []string
 	free := map[string]bool{}
 	err := table.Each(ctx, len(skus), func(ctx context.Context, i int) error {
-		items, movements, err := f.DB.Ledger(ctx, skus[i])
+		ledger, err := f.DB.Ledger(ctx, skus[i])
 		if err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		run.Checked += int64(len(items))
-		if len(compare(skus[i], items, movements, held)) > 0 {
+		run.Checked += int64(len(ledger.Items))
+		if len(compare(skus[i], ledger, held)) > 0 {
 			drifting = append(drifting, skus[i])
 		}
-		for _, item := range items {
+		for _, item := range ledger.Items {
 			if item.Available > 0 && item.Location != stock.InTransit {
 				free[skus[i]] = true
 			}
@@ -211,11 +211,11 @@ func (f *Floor) lookAgain(ctx context.Context, run *Proof, skus []string) error 
 		}
 		before := map[string][]stock.Item{}
 		for _, sku := range skus {
-			items, _, err := f.DB.Ledger(ctx, sku)
+			ledger, err := f.DB.Ledger(ctx, sku)
 			if err != nil {
 				return err
 			}
-			before[sku] = items
+			before[sku] = ledger.Items
 		}
 		held, err := f.held(ctx)
 		if err != nil {
@@ -223,14 +223,14 @@ func (f *Floor) lookAgain(ctx context.Context, run *Proof, skus []string) error 
 		}
 		var open []string
 		for _, sku := range skus {
-			items, movements, err := f.DB.Ledger(ctx, sku)
+			ledger, err := f.DB.Ledger(ctx, sku)
 			if err != nil {
 				return err
 			}
-			drift := compare(sku, items, movements, held)
+			drift := compare(sku, ledger, held)
 			switch {
 			case len(drift) == 0:
-			case !slices.Equal(items, before[sku]):
+			case !slices.Equal(ledger.Items, before[sku]):
 				open = append(open, sku)
 			case look < looks-1:
 				open = append(open, sku) // still standing: the index may lag, give it another look
@@ -249,12 +249,16 @@ func (f *Floor) lookAgain(ctx context.Context, run *Proof, skus []string) error 
 // holdings is what open orders hold.
 type holdings struct {
 	reserved map[string]map[string]int64 // by SKU and location
+	waiting  map[string][]waiter         // by SKU
 	orders   int64
 	unsound  []Drift
 }
 
+// A waiter is an order that waits for a SKU.
+type waiter struct{ id, number string }
+
 func (f *Floor) held(ctx context.Context) (holdings, error) {
-	h := holdings{reserved: map[string]map[string]int64{}}
+	h := holdings{reserved: map[string]map[string]int64{}, waiting: map[string][]waiter{}}
 	err := f.DB.OpenOrders(ctx, func(o order.Order) bool {
 		h.orders++
 		for p, n := range o.Allocations() {
@@ -262,6 +266,11 @@ func (f *Floor) held(ctx context.Context) (holdings, error) {
 				h.reserved[p.SKU] = map[string]int64{}
 			}
 			h.reserved[p.SKU][p.Location] += n
+		}
+		for _, l := range o.Lines {
+			if l.Backordered > 0 {
+				h.waiting[l.SKU] = append(h.waiting[l.SKU], waiter{o.ID, o.Number})
+			}
 		}
 		if !o.Sound() {
 			h.unsound = append(h.unsound, Drift{Field: "order", Order: o.Number})
@@ -271,11 +280,12 @@ func (f *Floor) held(ctx context.Context) (holdings, error) {
 	return h, err
 }
 
-// compare names every balance of a SKU that its entries do not explain.
-func compare(sku string, items []stock.Item, movements []stock.Movement, held holdings) []Drift {
+// compare names every balance of a SKU that its entries do not explain, and
+// every order that waits for it without standing in the queue.
+func compare(sku string, ledger table.Ledger, held holdings) []Drift {
 	type sum struct{ onHand, value int64 }
 	sums := map[string]sum{}
-	for _, m := range movements {
+	for _, m := range ledger.Movements {
 		for _, c := range m.Changes() {
 			s := sums[c.Location]
 			s.onHand += c.OnHand
@@ -284,7 +294,7 @@ func compare(sku string, items []stock.Item, movements []stock.Movement, held ho
 		}
 	}
 	found := map[string]stock.Item{}
-	for _, i := range items {
+	for _, i := range ledger.Items {
 		found[i.Location] = i
 	}
 	locations := map[string]bool{}
@@ -318,6 +328,11 @@ func compare(sku string, items []stock.Item, movements []stock.Movement, held ho
 				d.SKU, d.Location = sku, l
 				drift = append(drift, d)
 			}
+		}
+	}
+	for _, w := range held.waiting[sku] {
+		if !ledger.Waiting[w.id] {
+			drift = append(drift, Drift{SKU: sku, Field: "waiting", Expected: 1, Order: w.number})
 		}
 	}
 	return drift

@@ -328,19 +328,19 @@ func TestTheValueIsTheSumOfTheMovementsUnderConcurrency(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	_, movements, err := h.DB.Ledger(t.Context(), "MUG")
+	ledger, err := h.DB.Ledger(t.Context(), "MUG")
 	if err != nil {
 		t.Fatal(err)
 	}
 	onHand, value := map[string]int64{}, map[string]int64{}
-	for _, m := range movements {
+	for _, m := range ledger.Movements {
 		for _, c := range m.Changes() {
 			onHand[c.Location] += c.OnHand
 			value[c.Location] += c.Value
 		}
 	}
-	if len(movements) < 16 {
-		t.Errorf("only %d movements", len(movements))
+	if len(ledger.Movements) < 16 {
+		t.Errorf("only %d movements", len(ledger.Movements))
 	}
 	h.wantItem("MUG", "MAIN", onHand["MAIN"], 0, value["MAIN"])
 	h.wantItem("MUG", "EAST", onHand["EAST"], 0, value["EAST"])
@@ -434,6 +434,20 @@ func TestTheProofNamesEachDriftAndNothingElse(t *testing.T) {
 				t.Errorf("found %+v, want %+v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestTheProofNamesWhoWaitsInNoQueue(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, "MUG")
+	h.move(receipt("MUG", 3, 800), false)
+	o := h.sell("MUG", 3)
+	h.move(adjustment("MUG", -1), true) // it gives way, and waits for one
+	h.wantNoDrift()
+	h.lose("STOCK#MUG", fmt.Sprintf("WAITS#%014d#%s", o.PlacedAt.UnixMilli(), o.ID))
+	want := []warehouse.Drift{{SKU: "MUG", Field: "waiting", Expected: 1, Order: o.Number}}
+	if got := h.drift(); !slices.Equal(got, want) {
+		t.Errorf("found %+v, want %+v", got, want)
 	}
 }
 
