@@ -12,7 +12,7 @@ import (
 )
 
 // newShipment reads what a client asks for.
-func newShipment(req *api.NewShipment) fulfilment.New {
+func newShipment(req api.NewShipment) fulfilment.New {
 	in := fulfilment.New{
 		Location: string(req.Location.Or("")), Carrier: req.Carrier.Or(""), TrackingNumber: req.TrackingNumber.Or(""),
 		Packages: int(req.Packages.Or(0)), WeightGrams: int64(req.WeightGrams.Or(0)), Note: req.Note.Or(""),

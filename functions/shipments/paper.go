@@ -101,33 +101,27 @@ func picked(o order.Order, wanted string, c table.Catalog) (string, error) {
 		if _, ok := c.Locations.Find(wanted); !ok {
 			return "", refusal.Missing("location", wanted)
 		}
-		return wanted, nil
 	}
 	for _, code := range c.Locations.Codes() {
 		for _, l := range o.Lines {
-			if stock.ReservedAt(l.Allocations, code) > 0 {
+			if (wanted == "" || code == wanted) && stock.ReservedAt(l.Allocations, code) > 0 {
 				return code, nil
 			}
 		}
 	}
-	return "", refusal.New(refusal.Conflict, "nothing_reserved", "Nothing of order %s is reserved anywhere.", o.Number)
+	return "", refusal.New(refusal.Conflict, "nothing_reserved", "Nothing of order %s is reserved there.", o.Number)
 }
 
-// holdIn is why an order is on hold, in the paper's language; a person's words stay as they are.
+// holdIn says that and why an order is on hold, in the paper's language; a person's words stay as they are.
 func holdIn(locale, reason string) string {
-	words := map[string][2]string{
-		order.HoldApproval: {"Wait: to be approved", "暂停：待审批"},
-		order.HoldStock:    {"Wait: goods are missing", "暂停：缺货"},
+	prefix, words := "On hold: ", map[string]string{order.HoldApproval: "to be approved", order.HoldStock: "goods are missing"}
+	if strings.HasPrefix(locale, "zh") {
+		prefix, words = "暂停：", map[string]string{order.HoldApproval: "待审批", order.HoldStock: "缺货"}
 	}
-	w, ok := words[reason]
-	switch {
-	case !ok:
-		return reason
-	case strings.HasPrefix(locale, "zh"):
-		return w[1]
-	default:
-		return w[0]
+	if w, ok := words[reason]; ok {
+		return prefix + w
 	}
+	return prefix + reason
 }
 
 func locale(c *customer.Customer) string {

@@ -33,8 +33,8 @@ func New(edge gateway.Edge) (http.Handler, error) {
 }
 
 // ShipOrder implements shipOrder.
-func (h *Shipments) ShipOrder(ctx context.Context, req *api.NewShipment, params api.ShipOrderParams) (*api.ShipmentHeaders, error) {
-	in := newShipment(req)
+func (h *Shipments) ShipOrder(ctx context.Context, req api.OptNewShipment, params api.ShipOrderParams) (*api.ShipmentHeaders, error) {
+	in := newShipment(req.Value)
 	return h.act(ctx, params.IdempotencyKey, params.IfMatch, false, func(by fulfilment.By) (shipment.Shipment, error) {
 		return h.dock.Ship(ctx, by, string(params.ID), in)
 	})

@@ -294,6 +294,7 @@ func TestAShipmentThatWasAMistakeIsUndone(t *testing.T) {
 	s.wantStock(t, "MUG", levels{8, 4, 4})
 	s.wantLine(t, id, "MUG", map[string]int64{"shipped": 2, "reserved": 4})
 	clerk.post("/v1/shipments/"+str(rest["id"])+"/undo", obj{"reason": "that one too"}).want(t, 200)
+	clerk.get("/v1/shipments/"+str(rest["id"])+"/delivery-note.pdf").refused(t, 409, "wrong_status")
 	s.wantStatus(t, id, "confirmed")
 	s.wantStock(t, "MUG", levels{10, 6, 4})
 	s.wantProof(t)

@@ -1780,8 +1780,8 @@ func (s *Server) handleEditProductRequest(args [1]string, argsEscaped bool, w ht
 
 // handleEditSettingsRequest handles editSettings operation.
 //
-// Absent means unchanged; `tax.classes` and `discount_limits` are replaced as a whole. Orders keep the
-// tax they were placed with.
+// Absent means unchanged; `tax.classes`, `discount_limits`, `carriers` and `ship_unpaid` are replaced
+// as a whole. Orders keep the tax they were placed with.
 //
 // PATCH /v1/settings
 func (s *Server) handleEditSettingsRequest(args [0]string, argsEscaped bool, w http.ResponseWriter, r *http.Request) {
@@ -7553,7 +7553,7 @@ func (s *Server) handleShipOrderRequest(args [1]string, argsEscaped bool, w http
 		}
 
 		type (
-			Request  = *NewShipment
+			Request  = OptNewShipment
 			Params   = ShipOrderParams
 			Response = *ShipmentHeaders
 		)

@@ -190,7 +190,9 @@ type AuditEntry struct {
 	At time.Time `json:"at"`
 	// Who.
 	Actor string `json:"actor"`
-	// What: an event's type, or access.denied.
+	// What: an order's event, product., customer., location., settings.edited, stock.receive,
+	// stock.adjust, stock.transfer, stock.ship, stock.return, stock.low, stock.proven, stock.drift,
+	// transfer., count.*, or access.denied.
 	Type string `json:"type"`
 	// Of what: kind and id.
 	Subject string    `json:"subject"`
@@ -1213,7 +1215,8 @@ type Event struct {
 	// Counts the order's events from 1.
 	Seq int64 `json:"seq"`
 	// Order.created, order.confirmed, order.edited, order.held, order.released, order.cancelled,
-	// order.closed, order.completed, order.imported.
+	// order.closed, order.completed, order.imported, order.served, shipment.created, shipment.edited,
+	// shipment.delivered, shipment.undone, return.created.
 	Type string `json:"type"`
 	// When.
 	At time.Time `json:"at"`
@@ -2344,7 +2347,7 @@ type Movement struct {
 	UnitCost OptInt64 `json:"unit_cost"`
 	// How the value of the stock changed, company's currency; needs `costs.read`.
 	Value OptInt64 `json:"value"`
-	// The supplier's delivery note, a count sheet.
+	// The supplier's delivery note, the number of the shipment or return, `transfer/<id>`, `count/<id>`.
 	Reference OptString `json:"reference"`
 	// Why.
 	Reason     OptString       `json:"reason"`
@@ -4832,6 +4835,52 @@ func (o OptNewProductBins) Get() (v NewProductBins, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptNewProductBins) Or(d NewProductBins) NewProductBins {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptNewShipment returns new OptNewShipment with value set to v.
+func NewOptNewShipment(v NewShipment) OptNewShipment {
+	return OptNewShipment{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNewShipment is optional NewShipment.
+type OptNewShipment struct {
+	Value NewShipment
+	Set   bool
+}
+
+// IsSet returns true if OptNewShipment was set.
+func (o OptNewShipment) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNewShipment) Reset() {
+	var v NewShipment
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptNewShipment) SetTo(v NewShipment) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNewShipment) Get() (v NewShipment, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNewShipment) Or(d NewShipment) NewShipment {
 	if v, ok := o.Get(); ok {
 		return v
 	}

@@ -243,7 +243,7 @@ type ShipmentsHandler interface {
 	// fewer where many reservations move; the order's ETag serves as `If-Match`.
 	//
 	// POST /v1/orders/{id}/shipments
-	ShipOrder(ctx context.Context, req *NewShipment, params ShipOrderParams) (*ShipmentHeaders, error)
+	ShipOrder(ctx context.Context, req OptNewShipment, params ShipOrderParams) (*ShipmentHeaders, error)
 	// UndoShipment implements undoShipment operation.
 	//
 	// Until it is delivered. Its goods are on hand again where they were, reserved for the order, which
@@ -401,8 +401,8 @@ type StockHandler interface {
 type SystemHandler interface {
 	// EditSettings implements editSettings operation.
 	//
-	// Absent means unchanged; `tax.classes` and `discount_limits` are replaced as a whole. Orders keep the
-	// tax they were placed with.
+	// Absent means unchanged; `tax.classes`, `discount_limits`, `carriers` and `ship_unpaid` are replaced
+	// as a whole. Orders keep the tax they were placed with.
 	//
 	// PATCH /v1/settings
 	EditSettings(ctx context.Context, req *SettingsEdit, params EditSettingsParams) (*SettingsHeaders, error)

@@ -130,8 +130,8 @@ func (UnimplementedHandler) EditProduct(ctx context.Context, req *ProductEdit, p
 
 // EditSettings implements editSettings operation.
 //
-// Absent means unchanged; `tax.classes` and `discount_limits` are replaced as a whole. Orders keep the
-// tax they were placed with.
+// Absent means unchanged; `tax.classes`, `discount_limits`, `carriers` and `ship_unpaid` are replaced
+// as a whole. Orders keep the tax they were placed with.
 //
 // PATCH /v1/settings
 func (UnimplementedHandler) EditSettings(ctx context.Context, req *SettingsEdit, params EditSettingsParams) (r *SettingsHeaders, _ error) {
@@ -553,7 +553,7 @@ func (UnimplementedHandler) SendTransfer(ctx context.Context, req *NewTransfer, 
 // fewer where many reservations move; the order's ETag serves as `If-Match`.
 //
 // POST /v1/orders/{id}/shipments
-func (UnimplementedHandler) ShipOrder(ctx context.Context, req *NewShipment, params ShipOrderParams) (r *ShipmentHeaders, _ error) {
+func (UnimplementedHandler) ShipOrder(ctx context.Context, req OptNewShipment, params ShipOrderParams) (r *ShipmentHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 

@@ -250,7 +250,7 @@ func (o *Order) CancelBackorders(reason string) error {
 	o.progress()
 	if !o.IsOpen() {
 		o.CancelReason = reason
-		o.unhold()
+		o.endHold()
 	}
 	o.noLongerShort()
 	o.CompleteIfDone()
@@ -323,6 +323,14 @@ func (o *Order) Serve(p stock.Place, n int64) int64 {
 // noLongerShort ends the hold of an order that gave way, once nothing waits.
 func (o *Order) noLongerShort() {
 	if o.HoldReason == HoldStock && !o.Waits() {
+		o.unhold()
+	}
+}
+
+// endHold ends the hold of an order that has come to its end, but not one for
+// approval of a discount that is still charged: that takes an approval.
+func (o *Order) endHold() {
+	if o.Status == Cancelled || o.HoldReason != HoldApproval {
 		o.unhold()
 	}
 }

@@ -265,3 +265,30 @@ func TestAnOrderEndsTheSameWhoeverEndsIt(t *testing.T) {
 		t.Errorf("held for goods that nobody waits for: %+v, %v", o, err)
 	}
 }
+
+func TestADiscountThatWaitsForApprovalDoesNotSlipThroughByClosing(t *testing.T) {
+	for name, end := range map[string]func(*order.Order) error{
+		"closed":   func(o *order.Order) error { return o.Cancel("") },
+		"given up": func(o *order.Order) error { return o.CancelBackorders("") },
+	} {
+		o := ten(4, "MAIN", 6)
+		if _, err := o.Ship("s", "MAIN", []order.Pick{{SKU: "MUG", Quantity: 6}}); err != nil {
+			t.Fatal(err)
+		}
+		o.Delivered()
+		o.Lines[0].Own = order.Discount{ByRate: true, Rate: 10_000}
+		if err := o.Price(); err != nil {
+			t.Fatal(err)
+		}
+		o.AwaitApproval()
+		if err := end(&o); err != nil || o.Status != order.Shipped || o.HoldReason != order.HoldApproval {
+			t.Errorf("%s: %s, on hold for %q, %v", name, o.Status, o.HoldReason, err)
+		}
+		if err := o.Complete(); code(err) != "on_hold" {
+			t.Errorf("%s: completed by hand: %v", name, err)
+		}
+		if err := o.Release(); err != nil || o.Status != order.Completed {
+			t.Errorf("%s: approved, it is %s, %v", name, o.Status, err)
+		}
+	}
+}

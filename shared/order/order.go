@@ -143,7 +143,7 @@ func (o *Order) Cancel(reason string) error {
 		return o.wrongStatus("cancelled")
 	}
 	o.CancelReason = reason
-	o.unhold()
+	o.endHold()
 	o.CompleteIfDone()
 	return nil
 }

@@ -72,5 +72,9 @@ func (s *Shipment) Carry(carriers []Carrier, name, number string) error {
 		}
 		return nil
 	}
-	return refusal.Field("carrier", "unknown_carrier", "The settings name no carrier %q.", name)
+	known := make([]string, len(carriers))
+	for i, c := range carriers {
+		known[i] = c.Name
+	}
+	return refusal.Field("carrier", "unknown_carrier", "The settings name no carrier %q, but %s.", name, strings.Join(known, ", "))
 }

@@ -77,7 +77,7 @@ func (s *Shipment) Deliver(at time.Time) error {
 	if s.Status != Shipped {
 		return s.wrongStatus("delivered")
 	}
-	if at.Before(s.ShippedAt) {
+	if at.Before(s.ShippedAt.Truncate(time.Second)) { // which is as exact as clients see it
 		return refusal.Field("delivered_at", "invalid", "The shipment had not left then.")
 	}
 	s.Status, s.DeliveredAt = Delivered, &at

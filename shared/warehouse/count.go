@@ -123,7 +123,11 @@ func (f *Floor) changeCount(ctx context.Context, by By, id string, kind event.Ty
 // refused then.
 func (f *Floor) Post(ctx context.Context, by By, id string, release bool) (stock.Count, error) {
 	for {
-		c, err := f.post(ctx, by, id, release)
+		var c stock.Count
+		err := f.again(ctx, func() (err error) {
+			c, err = f.post(ctx, by, id, release)
+			return err
+		})
 		if !errors.Is(err, errOvertaken) {
 			return c, err
 		}

@@ -16,6 +16,7 @@ package warehouse
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,11 +59,27 @@ func (f *Floor) Move(ctx context.Context, by By, m stock.Movement, release bool)
 		return m, refusal.Field("release", "invalid", "Orders give way to an adjustment only.")
 	}
 	var done stock.Movement
-	err := f.DB.Settle(ctx, func(ctx context.Context) (tx *table.Tx, err error) {
-		done, tx, err = f.plan(ctx, by, m, release)
-		return tx, err
+	err := f.again(ctx, func() error {
+		return f.DB.Settle(ctx, func(ctx context.Context) (tx *table.Tx, err error) {
+			done, tx, err = f.plan(ctx, by, m, release)
+			return tx, err
+		})
 	})
 	return done, err
+}
+
+// errMoving says that stock is reserved by orders that are just changing: the
+// index of open orders may be a moment behind the reservation.
+var errMoving = refusal.New(refusal.Conflict, "busy", "The orders that hold this stock are just changing; try again.")
+
+// again does what found orders changing a few times more.
+func (f *Floor) again(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		if !errors.Is(err, errMoving) || try == looks || f.Pause(ctx, time.Duration(try)*20*time.Millisecond) != nil {
+			return err
+		}
+	}
 }
 
 // plan composes the transaction of a movement from fresh reads.
@@ -209,8 +226,7 @@ func (f *Floor) holders(ctx context.Context, short map[stock.Place]int64, most i
 	case len(orders) > most:
 		return nil, false, nil
 	case open > 0:
-		// The index of open orders may be a moment behind the reservation.
-		return nil, false, refusal.New(refusal.Conflict, "busy", "The orders that hold this stock are just changing; try again.")
+		return nil, false, errMoving
 	}
 	return orders, true, nil
 }
