@@ -26,8 +26,9 @@ type Server interface {
 	Serve(ctx context.Context, sku string) error
 }
 
-// A Watcher raises the event that a SKU is low.
+// A Watcher raises the event that a SKU is low; Watched says for which there may be one.
 type Watcher interface {
+	Watched(ctx context.Context, skus []string) (map[string]bool, error)
 	WatchLevel(ctx context.Context, sku string) error
 }
 
@@ -63,6 +64,7 @@ func (s *Stockwatch) Handle(ctx context.Context, batch events.DynamoDBEvent) (ev
 		defer cancel()
 	}
 	changes := s.changes(ctx, batch.Records)
+	s.watch(work, changes)
 	var mu sync.Mutex
 	done := map[string]bool{}
 	// Each ends early only when the time is up: a SKU's failure is its own.
@@ -85,12 +87,27 @@ func (s *Stockwatch) Handle(ctx context.Context, batch events.DynamoDBEvent) (ev
 	return answer, nil
 }
 
+// watch marks the changes whose SKU has a level to watch: all of them, when that can't be told.
+func (s *Stockwatch) watch(ctx context.Context, changes []change) {
+	skus := make([]string, len(changes))
+	for i, c := range changes {
+		skus[i] = c.sku
+	}
+	watched, err := s.Levels.Watched(ctx, skus)
+	for i := range changes {
+		changes[i].watched = err != nil || watched[changes[i].sku]
+	}
+}
+
 // follow serves first: what those who wait take is not free for long.
 func (s *Stockwatch) follow(ctx context.Context, c change) error {
 	if c.rose {
 		if err := s.Orders.Serve(ctx, c.sku); err != nil {
 			return fmt.Errorf("serve the orders that wait for %s: %w", c.sku, err)
 		}
+	}
+	if !c.watched {
+		return nil
 	}
 	if err := s.Levels.WatchLevel(ctx, c.sku); err != nil {
 		return fmt.Errorf("watch the level of %s: %w", c.sku, err)
@@ -102,7 +119,9 @@ func (s *Stockwatch) follow(ctx context.Context, c change) error {
 type change struct {
 	sku   string
 	first string // sequence number of its first record
-	rose  bool   // units became free at a location
+	rose  bool   // units became free at a location, or somebody came to wait
+
+	watched bool // its level is
 }
 
 // changes groups the stock items' records by SKU, in the order of their first

@@ -36,7 +36,15 @@ func (s *shelf) ask(what, sku string) error {
 	return nil
 }
 
-func (s *shelf) Serve(_ context.Context, sku string) error      { return s.ask("serve", sku) }
+func (s *shelf) Serve(_ context.Context, sku string) error { return s.ask("serve", sku) }
+func (s *shelf) Watched(_ context.Context, skus []string) (map[string]bool, error) {
+	all := map[string]bool{}
+	for _, sku := range skus {
+		all[sku] = sku != "UNWATCHED"
+	}
+	return all, nil
+}
+
 func (s *shelf) WatchLevel(_ context.Context, sku string) error { return s.ask("watch", sku) }
 
 // handle gives the batch to the function and returns what was asked, by name, what failed, and the log.
@@ -114,9 +122,13 @@ func TestOrdersAreServedOnlyWhereUnitsBecameFree(t *testing.T) {
 		record(6, "STOCK#MOVED", "LOCATION#EAST", 0, 5),
 		record(7, "STOCK#ROSE", "LOCATION#MAIN", 0, 1),
 		record(8, "STOCK#ROSE", "LOCATION#MAIN", 1, 0),
+		record(9, "STOCK#UNWATCHED", "LOCATION#MAIN", 0, 1),
+		record(10, "STOCK#UNWATCHED", "LOCATION#EAST", 1, 0),
+		record(11, "STOCK#WANTED", "WAITS#1#2", -1, 0),
+		record(12, "STOCK#SERVED", "WAITS#1#2", 0, -1),
 	))
-	s.wantAsked(t, "serve MOVED", "serve NEW", "serve ROSE",
-		"watch EMPTY", "watch FELL", "watch GONE", "watch MOVED", "watch NEW", "watch ROSE")
+	s.wantAsked(t, "serve MOVED", "serve NEW", "serve ROSE", "serve UNWATCHED", "serve WANTED",
+		"watch EMPTY", "watch FELL", "watch GONE", "watch MOVED", "watch NEW", "watch ROSE", "watch WANTED")
 }
 
 func TestOnlyStockItemsAreLookedAt(t *testing.T) {

@@ -75,6 +75,21 @@ func TestWhatTheStreamAndTheClockStartIsDone(t *testing.T) {
 	s.receive(t, "MUG", "MAIN", 20)
 	eventually(t, "units of the waiting order", 6, reserved)
 	s.wantStock(t, "MUG", levels{28, 10, 18})
+
+	// Who gives way at one place is served from another where units are free.
+	s.manager.post("/v1/locations", obj{"location": "EAST", "name": "East", "priority": 2}).want(t, 201)
+	s.product(t, "CUP", nil)
+	s.receive(t, "CUP", "MAIN", 1)
+	s.receive(t, "CUP", "EAST", 3)
+	gave := str(s.manager.post("/v1/orders", s.order("CUP", 1)).want(t, 201)["id"])
+	s.manager.post("/v1/stock/movements", obj{
+		"kind": "adjust", "sku": "CUP", "location": "MAIN", "quantity": -1, "reason": "broken", "release": true,
+	}).want(t, 201)
+	eventually(t, "the hold of an order that gave way", false, func() bool {
+		return s.manager.get("/v1/orders/" + gave).want(t, 200)["on_hold"] == true
+	})
+	s.wantLine(t, gave, "CUP", map[string]int64{"reserved": 1, "backordered": 0})
+
 	records := table.New(testtable.Client(t, nil), s.table, time.Now)
 	eventually(t, "the level", table.Level{Seq: 1}, func() table.Level {
 		shelf, err := records.Shelf(t.Context(), "MUG")

@@ -33,6 +33,32 @@ type Shelf struct {
 	Stock   []stock.Item     // at every location; what is on its way between two is at none
 }
 
+// Watched returns those of some SKUs whose level may have to change: their
+// product has a reorder point, or they were low when they were last looked at.
+func (db *DB) Watched(ctx context.Context, skus []string) (map[string]bool, error) {
+	var keys []key
+	for _, sku := range skus {
+		keys = append(keys, levelKey(sku), productKey(sku))
+	}
+	found, err := db.getAll(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	watched := map[string]bool{}
+	for _, sku := range skus {
+		level, err := decode[levelRecord](found[levelKey(sku)])
+		if err != nil {
+			return nil, err
+		}
+		p, err := decode[productRecord](found[productKey(sku)])
+		if err != nil {
+			return nil, err
+		}
+		watched[sku] = level.Low || p.ReorderPoint != nil
+	}
+	return watched, nil
+}
+
 // Shelf reads what says whether a SKU is low, in one go and strongly
 // consistent. Where the locations that this process saw last are no longer the
 // ones there are, it reads again.

@@ -10,6 +10,12 @@ import (
 // Watcher is the actor of what the system does by itself about stock.
 const Watcher = "system"
 
+// Watched returns those of some SKUs that WatchLevel may find something to do
+// for. Most products have no reorder point, and every order moves some.
+func (f *Floor) Watched(ctx context.Context, skus []string) (map[string]bool, error) {
+	return f.DB.Watched(ctx, skus)
+}
+
 // WatchLevel compares what is available of a SKU, at all locations together,
 // with the product's reorder point. Where it fell to it, one event stock.low is
 // raised; another only after it was seen above in between.
