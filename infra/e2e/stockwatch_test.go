@@ -86,7 +86,7 @@ func TestWhatTheStreamAndTheClockStartIsDone(t *testing.T) {
 		"kind": "adjust", "sku": "CUP", "location": "MAIN", "quantity": -1, "reason": "broken", "release": true,
 	}).want(t, 201)
 	eventually(t, "the hold of an order that gave way", false, func() bool {
-		return s.manager.get("/v1/orders/" + gave).want(t, 200)["on_hold"] == true
+		return s.manager.get("/v1/orders/"+gave).want(t, 200)["on_hold"] == true
 	})
 	s.wantLine(t, gave, "CUP", map[string]int64{"reserved": 1, "backordered": 0})
 
