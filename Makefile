@@ -176,11 +176,12 @@ paper-tools: $(PAPER) ## What the tests of shared/paper read PDFs with
 .PHONY: paper-font
 paper-font: $(PAPER) ## The font of delivery notes and pick lists, cut down anew
 	$(call need,npm,Install Node 20 or newer: npm fetches the whole fonts.)
-	@rm -rf .local/font && mkdir -p .local/font/noto .local/font/source
-	@cd .local/font && npm pack --silent @expo-google-fonts/noto-sans-sc@0.4.3 @expo-google-fonts/source-sans-3@0.4.1 >/dev/null
-	@cd .local/font && tar -xzf *-noto-sans-sc-*.tgz -C noto package/400Regular && tar -xzf *-source-sans-3-*.tgz -C source package/400Regular
+	@rm -rf .local/font && mkdir -p .local/font/noto .local/font/source .local/font/web
+	@cd .local/font && npm pack --silent @expo-google-fonts/noto-sans-sc@0.4.3 @expo-google-fonts/source-sans-3@0.4.1 @fontsource/noto-sans-sc@5.3.0 >/dev/null
+	@cd .local/font && tar -xzf expo-google-fonts-noto-sans-sc-*.tgz -C noto package/400Regular && tar -xzf *-source-sans-3-*.tgz -C source package/400Regular
+	@cd .local/font && tar -xzf fontsource-noto-sans-sc-*.tgz -C web package/400.css
 	@.local/venv-paper/bin/python shared/paper/font/subset .local/font/noto/package/400Regular/*.ttf \
-	  .local/font/source/package/400Regular/*.ttf shared/paper/font/NotoSansSC-Regular.ttf
+	  .local/font/source/package/400Regular/*.ttf .local/font/web/package/400.css shared/paper/font/NotoSansSC-Regular.ttf
 
 $(GOLANGCI): infra/tools/golangci/go.mod infra/tools/golangci/go.sum
 	$(call need,go,Install Go 1.26 or newer.)
