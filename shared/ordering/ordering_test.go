@@ -812,3 +812,25 @@ func TestOfManyCancelsOfTheOnlyOrderOneReleases(t *testing.T) {
 	}
 	s.wantReserved("MUG", 0, 0)
 }
+
+func TestAnOrderAtManyPlacesCanStillBeHeld(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	at := s.IDs.Now()
+	o := order.Order{
+		ID: s.IDs.ID(), Number: "SO-1", Version: 1, Status: order.Confirmed, CustomerID: s.buyer, Owner: "ann", EnteredBy: "ann",
+		Currency: "USD", PlacedAt: &at, CreatedAt: at, UpdatedAt: at,
+	}
+	for i := range 46 { // more places than one change of stock may touch
+		o.Lines = append(o.Lines, order.Line{
+			SKU: fmt.Sprint("SKU-", i), Quantity: 2, Allocations: []stock.Allocation{{Location: "MAIN", Quantity: 1}, {Location: "EAST", Quantity: 1}},
+		})
+	}
+	s.commit(func(tx *table.Tx) { tx.NewOrder(o) })
+	if _, err := s.Hold(t.Context(), sales, o.ID, "wait"); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Release(t.Context(), sales, o.ID); err != nil {
+		t.Error(err)
+	}
+}

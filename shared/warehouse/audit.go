@@ -30,10 +30,11 @@ func (t Tend) all(ctx context.Context, skus []string, free map[string]bool) erro
 //
 // A run that is complete has one event, in the transaction that completed it.
 // Where a run was completed since the moment it was due, nothing is left to do:
-// the call is a repetition, and gets that run.
+// the call is a repetition, and gets that run. One that somebody else took part
+// in, who did not tend, is followed by another.
 func (f *Floor) Audit(ctx context.Context, due, until time.Time, tend Tend) (Proof, error) {
 	last, err := f.lastProof(ctx)
-	if err != nil || last.Complete && !last.At.Before(due) {
+	if err != nil || last.Complete && !last.At.Before(due) && !last.Untended {
 		return last, err
 	}
 	return f.goOn(ctx, until, tend)

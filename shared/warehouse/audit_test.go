@@ -194,12 +194,12 @@ func TestTwoWhoGoOnWithARunEndItOnce(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			<-begin
-			h.audit(due, nil)
+			h.audit(due, func(context.Context, string, bool) {})
 		})
 	}
 	close(begin)
 	wg.Wait()
-	if run := h.audit(due, nil); !run.Complete || run.Checked != 1 {
+	if run := h.audit(due, func(context.Context, string, bool) {}); !run.Complete || run.Checked != 1 {
 		t.Errorf("the run is %+v", run)
 	}
 	h.wantRuns(proven(1, 1))
@@ -260,4 +260,19 @@ func TestATableThatGrewIsNotProvenByTheLastRun(t *testing.T) {
 	if p, err := h.Prove(t.Context()); err != nil || !p.Complete || p.Checked != 1 || p.Run != 2 {
 		t.Errorf("the proof is %+v, %v; want the last run", p, err)
 	}
+}
+
+func TestAnAuditTendsThoughSomebodyElseHasJustProven(t *testing.T) {
+	t.Parallel()
+	h := newHall(t, "MUG", "CUP")
+	due := h.IDs.Now()
+	if run, err := h.RunProof(t.Context()); err != nil || !run.Complete {
+		t.Fatalf("%+v, %v", run, err)
+	}
+	var d tended
+	if run := h.audit(due, d.tend); run.Run != 2 || len(d.skus) != 2 {
+		t.Errorf("%+v, %d tended", run, len(d.skus))
+	}
+	// Now it is a repetition.
+	h.audit(due, func(context.Context, string, bool) { t.Error("tended again") })
 }

@@ -26,6 +26,7 @@ type Proof struct {
 	Drift     []Drift
 	At        time.Time
 	After     string // where an incomplete run goes on
+	Untended  bool   `json:",omitempty"` // SKUs were passed by somebody who does not tend them
 
 	version int64 // of what is stored of the run
 }
@@ -160,6 +161,7 @@ func (f *Floor) run(ctx context.Context, run Proof, until time.Time, tend Tend, 
 		if err := tend.all(ctx, skus, free); err != nil {
 			return run, err
 		}
+		run.Untended = run.Untended || tend == nil
 		run.Drift = run.Drift[:min(len(run.Drift), mostDrifts)]
 		run.After, run.At, run.Complete = page.Next, f.IDs.Now(), page.Next == ""
 		if err := save(ctx, &run); err != nil {
