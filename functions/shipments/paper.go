@@ -15,7 +15,6 @@ import (
 	"waybill/shared/paper"
 	"waybill/shared/product"
 	"waybill/shared/refusal"
-	"waybill/shared/stock"
 	"waybill/shared/table"
 )
 
@@ -76,11 +75,11 @@ func (h *Shipments) GetPickList(ctx context.Context, params api.GetPickListParam
 	if o.OnHold {
 		list.Due = holdIn(list.Locale, o.HoldReason)
 	}
-	for _, l := range o.Lines {
-		if n := stock.ReservedAt(l.Allocations, location); n > 0 {
-			p := c.Products[l.SKU]
-			list.Lines = append(list.Lines, paper.Pick{Bin: p.Bins[location], SKU: l.SKU, Name: nameOf(p, l.Name, list.Locale), Unit: p.Unit, Quantity: n})
-		}
+	for _, pick := range o.PicksAt(location) {
+		p := c.Products[pick.SKU]
+		list.Lines = append(list.Lines, paper.Pick{
+			Bin: p.Bins[location], SKU: pick.SKU, Name: nameOf(p, o.Line(pick.SKU).Name, list.Locale), Unit: p.Unit, Quantity: pick.Quantity,
+		})
 	}
 	pdf, err := list.PDF()
 	return api.GetPickListOK{Data: bytes.NewReader(pdf)}, err
@@ -103,10 +102,8 @@ func picked(o order.Order, wanted string, c table.Catalog) (string, error) {
 		}
 	}
 	for _, code := range c.Locations.Codes() {
-		for _, l := range o.Lines {
-			if (wanted == "" || code == wanted) && stock.ReservedAt(l.Allocations, code) > 0 {
-				return code, nil
-			}
+		if (wanted == "" || code == wanted) && len(o.PicksAt(code)) > 0 {
+			return code, nil
 		}
 	}
 	return "", refusal.New(refusal.Conflict, "nothing_reserved", "Nothing of order %s is reserved there.", o.Number)

@@ -427,3 +427,21 @@ func TestAShipmentOfTooManySKUsIsRefusedWhole(t *testing.T) {
 	back(most).want(t, 201)
 	s.wantProof(t)
 }
+
+func TestADiscountOnWhatLeftAndArrivedWaitsForApproval(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, map[string]int64{"MUG": 10}).onTerms(t)
+	seller := s.as(t, "sales", "")
+	body := s.order("MUG", 4)
+	placed := seller.post("/v1/orders", body)
+	id := str(placed.want(t, 201)["id"])
+	sh := s.ship(t, id, "MUG", 2).want(t, 201)
+	s.manager.post("/v1/shipments/"+str(sh["id"])+"/deliver", nil).want(t, 200)
+	o := seller.patch("/v1/orders/"+id, "*", obj{"lines": []obj{{"sku": "MUG", "quantity": 2, "discount_bp": 10_000}}}).want(t, 200)
+	if o["status"] != "shipped" || o["hold_reason"] != "approval" {
+		t.Errorf("a gift that nobody approved is %v, on hold for %v", o["status"], o["hold_reason"])
+	}
+	seller.post("/v1/orders/"+id+"/complete", nil).refused(t, 409, "on_hold")
+	s.manager.post("/v1/orders/"+id+"/release", nil).want(t, 200)
+	s.wantStatus(t, id, "completed")
+}

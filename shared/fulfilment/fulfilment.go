@@ -4,7 +4,7 @@
 //
 // The actions of each fact, of the 100 a transaction takes:
 //
-//	Ship             order, shipment, event, mark, ≤ 45 × (stock item, movement), stock items given back elsewhere, waits
+//	Ship             order, shipment, event, mark, ≤ 45 × (stock item, movement), stock items given back elsewhere
 //	Undo             order, shipment, event, mark, ≤ 45 × (stock item, movement)
 //	Deliver, Correct order, shipment, event, mark
 //	Return           order, return, event, mark, ≤ 45 × (stock item, movement)

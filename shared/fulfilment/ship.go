@@ -144,14 +144,14 @@ func choose(o order.Order, in New, c table.Catalog) (string, []order.Pick, error
 		if len(in.Picks) > 0 {
 			return in.Location, in.Picks, nil
 		}
-		if picks := reservedAt(o, in.Location); len(picks) > 0 {
+		if picks := o.PicksAt(in.Location); len(picks) > 0 {
 			return in.Location, picks, nil
 		}
 		return "", nil, nothingReserved(o)
 	}
 	if len(in.Picks) == 0 {
 		for _, code := range c.Locations.Codes() {
-			if picks := reservedAt(o, code); len(picks) > 0 {
+			if picks := o.PicksAt(code); len(picks) > 0 {
 				return code, picks, nil
 			}
 		}
@@ -172,17 +172,6 @@ func choose(o order.Order, in New, c table.Catalog) (string, []order.Pick, error
 
 func nothingReserved(o order.Order) error {
 	return refusal.New(refusal.Conflict, "nothing_reserved", "Nothing of order %s is reserved there.", o.Number)
-}
-
-// reservedAt is everything that the order has reserved at a location.
-func reservedAt(o order.Order, location string) []order.Pick {
-	var picks []order.Pick
-	for _, l := range o.Lines {
-		if n := stock.ReservedAt(l.Allocations, location); n > 0 {
-			picks = append(picks, order.Pick{SKU: l.SKU, Quantity: n})
-		}
-	}
-	return picks
 }
 
 // there is how many units of a SKU a location has for the order.

@@ -57,6 +57,17 @@ func (o *Order) Line(sku string) *Line {
 	return nil
 }
 
+// PicksAt is everything that the order has reserved at a location.
+func (o Order) PicksAt(location string) []Pick {
+	var picks []Pick
+	for _, l := range o.Lines {
+		if n := stock.ReservedAt(l.Allocations, location); n > 0 {
+			picks = append(picks, Pick{SKU: l.SKU, Quantity: n})
+		}
+	}
+	return picks
+}
+
 // Covered reports whether the order may leave as far as money goes: prepaid
 // ones are paid or authorised in full.
 func (o Order) Covered() bool {

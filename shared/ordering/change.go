@@ -55,7 +55,6 @@ func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order
 				return "", nil, err
 			}
 			o.Progress()
-			o.CompleteIfDone()
 		}
 		// What was approved was this discount for this customer on these terms.
 		if in.Wishes != nil || in.Discount != nil || in.CustomerID != nil || in.Terms != nil {
@@ -65,6 +64,7 @@ func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order
 				o.WaiveApproval()
 			}
 		}
+		o.CompleteIfDone() // but not while a discount waits for approval
 		return "", changes(was, *o, in), nil
 	})
 }
