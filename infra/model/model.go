@@ -211,7 +211,7 @@ func (w *World) CancelBackorders(o *Order) string {
 		return "nothing_backordered"
 	}
 	o.Waiting = map[string]int64{}
-	if o.progress(); !o.isOpen() {
+	if o.progress(); !o.isOpen() || o.Hold == "stock" {
 		o.Hold = ""
 	}
 	return ""
