@@ -27,7 +27,7 @@ type layer struct {
 
 var nouns = []string{
 	"shared/access", "shared/attribute", "shared/company", "shared/customer", "shared/event", "shared/money",
-	"shared/order", "shared/product", "shared/refusal", "shared/shipment", "shared/stock",
+	"shared/invoice", "shared/order", "shared/payment", "shared/product", "shared/refusal", "shared/shipment", "shared/stock",
 }
 
 // The layers from the inside out; a package belongs to the first that names it.
@@ -56,6 +56,20 @@ var layers = []layer{
 		packages: []string{"shared/paper"},
 		modules:  []string{"codeberg.org/go-pdf/fpdf", "github.com/boombuler/barcode"},
 		reason:   "one package draws; what stands on the page is told to it",
+	},
+	{
+		name:     "secrets",
+		packages: []string{"shared/secret"},
+		imports:  nouns,
+		modules:  []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+		reason:   "one package asks for secrets, and keeps them to itself",
+	},
+	{
+		name:     "Stripe",
+		packages: []string{"shared/stripepay"},
+		imports:  append([]string{"shared/secret"}, nouns...),
+		modules:  []string{"github.com/stripe/stripe-go/v76"},
+		reason:   "one package knows Stripe's words, amounts and errors",
 	},
 	{
 		name:     "contract",
@@ -89,27 +103,33 @@ var layers = []layer{
 	},
 	{
 		name:     "activities",
-		packages: []string{"shared/ordering", "shared/warehouse", "shared/fulfilment", "shared/masterdata"},
+		packages: []string{"shared/ordering", "shared/warehouse", "shared/fulfilment", "shared/masterdata", "shared/billing", "shared/invoicing"},
 		imports:  append([]string{"shared/ident", "shared/table"}, nouns...),
 		reason:   "an activity is one business fact in one transaction; it neither knows HTTP nor calls another activity",
 	},
 	{
 		name:     "functions of streams and schedules",
-		packages: []string{"functions/stockwatch", "functions/audit"},
+		packages: []string{"functions/stockwatch", "functions/audit", "functions/settle", "functions/sweep", "functions/expire"},
 		imports: append([]string{
-			"shared/consumer", "shared/ident", "shared/table", "shared/ordering", "shared/warehouse",
+			"shared/consumer", "shared/ident", "shared/table", "shared/ordering", "shared/warehouse", "shared/billing",
 		}, nouns...),
 		modules: []string{"github.com/aws/aws-lambda-go/events"},
 		reason:  "nobody calls them over HTTP: the gateway and the contract would only make their start longer",
+	},
+	{
+		name:     "what Stripe calls",
+		packages: []string{"functions/stripewebhook"},
+		imports:  append([]string{"shared/api", "shared/gateway", "shared/billing", "shared/stripepay"}, nouns...),
+		reason:   "it takes in what is signed, and serves nobody else",
 	},
 	{
 		name:     "functions",
 		packages: []string{"functions/*"},
 		imports: append([]string{
 			"shared/api", "shared/gateway", "shared/ident", "shared/table", "shared/paper",
-			"shared/ordering", "shared/warehouse", "shared/fulfilment", "shared/masterdata",
+			"shared/ordering", "shared/warehouse", "shared/fulfilment", "shared/masterdata", "shared/billing", "shared/invoicing",
 		}, nouns...),
-		modules: []string{"github.com/ogen-go/ogen", "github.com/go-faster/"},
+		modules: []string{"github.com/ogen-go/ogen", "github.com/go-faster/", "github.com/xuri/excelize/v2"},
 		reason:  "what two functions do is an activity; functions never import each other",
 	},
 	{
@@ -212,7 +232,19 @@ var linked = []struct {
 // linkedBy lists what single functions link beside that.
 var linkedBy = map[string][]string{
 	"ShipmentsFunction": {"codeberg.org/go-pdf/fpdf", "github.com/boombuler/barcode"}, // it prints delivery notes and pick lists
+	"InvoicesFunction": { // it prints invoices, and writes lists of them as sheets
+		"codeberg.org/go-pdf/fpdf", "github.com/boombuler/barcode", "github.com/xuri/excelize/v2",
+		"github.com/richardlehane/mscfb", "github.com/richardlehane/msoleps", "github.com/tiendc/go-deepcopy", "github.com/xuri/efp", "github.com/xuri/nfp", "golang.org/x/crypto",
+	},
+	"PaymentsFunction":      stripe,
+	"StripewebhookFunction": stripe,
+	"SettleFunction":        stripe,
+	"SweepFunction":         stripe,
+	"ExpireFunction":        stripe,
 }
+
+// stripe is what it takes to talk to Stripe: its SDK, and the parameters that hold its secrets.
+var stripe = []string{"github.com/stripe/stripe-go/v76", "github.com/aws/aws-sdk-go-v2/service/ssm"}
 
 // banned says why, where a module that is near at hand must not be linked.
 var banned = map[string]string{

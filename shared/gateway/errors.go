@@ -23,6 +23,7 @@ var statuses = map[refusal.Kind]int{
 	refusal.Rejected:    http.StatusUnprocessableEntity,
 	refusal.NoIfMatch:   http.StatusPreconditionRequired,
 	refusal.Unavailable: http.StatusServiceUnavailable,
+	refusal.Upstream:    http.StatusBadGateway,
 }
 
 // fail answers a request that any step refused. What was wrong inside goes to

@@ -22,6 +22,7 @@ const (
 	Rejected                    // understood, and not acceptable
 	NoIfMatch                   // the caller must say which version it saw
 	Unavailable                 // something needed did not answer; nothing was changed, or a retry tells
+	Upstream                    // somebody else's system failed, or refuses what it is asked for
 )
 
 // An Error is a refusal. Code is stable and documented in the contract;

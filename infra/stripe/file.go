@@ -1,0 +1,100 @@
+package stripe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// kept is the file: the state, and what the sessions' JSON leaves out.
+type kept struct {
+	state
+	Hidden map[string]sessionHidden // by session
+}
+
+func load(file string) (state, error) {
+	found := kept{}
+	found.Marks = map[string]mark{}
+	if file == "" {
+		return found.state, nil
+	}
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return found.state, nil
+	}
+	if err != nil {
+		return state{}, fmt.Errorf("read what Stripe's stand-in kept: %w", err)
+	}
+	if err := json.Unmarshal(text, &found); err != nil {
+		return state{}, fmt.Errorf("what Stripe's stand-in kept in %s is broken; remove the file and start again: %w", file, err)
+	}
+	for _, c := range found.Sessions {
+		c.hidden = found.Hidden[c.ID]
+	}
+	return found.state, nil
+}
+
+// keepAll writes the file when something has changed, though not all the time.
+func (s *Server) keepAll() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-s.dirty:
+			if err := s.keep(); err != nil && s.cfg.Failed != nil {
+				s.cfg.Failed("", err)
+			}
+		}
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(keepEvery):
+		}
+	}
+}
+
+func (s *Server) keep() error {
+	text, err := s.snapshot()
+	if err != nil {
+		return fmt.Errorf("keep the state of Stripe's stand-in: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(s.cfg.File), 0o755); err != nil {
+		return fmt.Errorf("keep the state of Stripe's stand-in: %w", err)
+	}
+	// Written aside and moved there whole: a kill in between leaves no half file.
+	aside := s.cfg.File + ".new"
+	if err := os.WriteFile(aside, text, 0o600); err != nil {
+		return fmt.Errorf("keep the state of Stripe's stand-in: %w", err)
+	}
+	if err := os.Rename(aside, s.cfg.File); err != nil {
+		return fmt.Errorf("keep the state of Stripe's stand-in: %w", err)
+	}
+	return nil
+}
+
+// snapshot is the state without what Stripe forgets: old events and marks.
+func (s *Server) snapshot() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.Now()
+	var events []*event
+	for _, e := range s.state.Events {
+		if now.Sub(time.Unix(e.Created, 0)) < eventsKept {
+			events = append(events, e)
+		}
+	}
+	s.state.Events = events
+	for key, m := range s.state.Marks {
+		if m.over(now) {
+			delete(s.state.Marks, key)
+		}
+	}
+	all := kept{state: s.state, Hidden: map[string]sessionHidden{}}
+	for _, c := range s.state.Sessions {
+		all.Hidden[c.ID] = c.hidden
+	}
+	return json.Marshal(all)
+}
