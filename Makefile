@@ -14,7 +14,8 @@ FRESH ?=
 TESTFLAGS  ?=
 BENCHFLAGS ?=
 
-FUNCTIONS := orders products customers stock shipments system stockwatch audit
+FUNCTIONS := orders products customers stock shipments payments invoices stripewebhook system \
+             stockwatch audit settle sweep expire
 LOCAL     := $(CURDIR)/.local
 GOARCH    := $(shell go env GOARCH 2>/dev/null)
 HOSTARCH  := $(if $(filter arm64,$(GOARCH)),arm64,x86_64)

@@ -91,21 +91,24 @@ func shown(o order.Order, p access.Principal) api.Order {
 		CustomerID: api.ID(o.CustomerID), Owner: o.Owner, EnteredBy: o.EnteredBy,
 		Subtotal: gateway.Money(o.Totals.Subtotal, money), Discount: gateway.Money(o.Totals.Discount, money),
 		OrderDiscount: gateway.Money(o.Totals.OrderDiscount, money), Tax: gateway.Money(o.Totals.Tax, money),
-		Total: gateway.Money(o.Totals.Total, money), Paid: gateway.Money(o.Paid, money), Refunded: gateway.Money(0, money),
-		Balance:   gateway.Money(o.Totals.Total-o.Paid, money),
+		Total: gateway.Money(o.Totals.Total, money), Paid: gateway.Money(o.Paid, money), Refunded: gateway.Money(o.Refunded, money),
+		Credited: gateway.Money(o.Credited(), money), Authorized: gateway.Money(o.Authorized, money), Balance: gateway.Money(o.Balance(), money),
 		Reference: gateway.Text(o.Reference), Note: gateway.Text(o.Note),
 		BillingAddress: gateway.Address(o.Billing), ShippingAddress: gateway.Address(o.Shipping),
 		CancelReason: gateway.Text(o.CancelReason), CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 		Lines: make([]api.Line, len(o.Lines)),
 	}
 	if money {
-		v.PaymentStatus = api.NewOptPaymentStatus(api.PaymentStatusUnpaid)
+		v.PaymentStatus = api.NewOptPaymentStatus(api.PaymentStatus(o.PaymentStatus()))
 		v.Currency = api.NewOptCurrency(api.Currency(o.Currency))
 		v.TaxInclusive = api.NewOptBool(o.TaxInclusive)
 		v.OrderDiscountBp = gateway.Money(o.Discount.Rate, o.Discount.ByRate)
 		if o.Terms.Kind != "" {
 			v.Terms = api.NewOptTerms(gateway.Terms(o.Terms))
 		}
+	}
+	if o.PayBy != nil && money {
+		v.PayBy = api.NewOptDateTime(*o.PayBy)
 	}
 	if o.PlacedAt != nil {
 		v.PlacedAt = api.NewOptDateTime(*o.PlacedAt)

@@ -13,6 +13,7 @@ import (
 	"waybill/shared/gateway"
 	"waybill/shared/order"
 	"waybill/shared/ordering"
+	"waybill/shared/payment"
 	"waybill/shared/refusal"
 )
 
@@ -94,6 +95,12 @@ func decodePast(raw jx.Raw) (ordering.Past, error) {
 		CustomerID: string(row.CustomerID.Or("")), CustomerReference: row.CustomerReference.Or(""),
 		Currency: string(row.Currency), Reference: row.Reference.Or(""),
 		Shipping: gateway.AddressOf(row.ShippingAddress), Attributes: row.Attributes.Or(nil),
+	}
+	if paid, ok := row.Payment.Get(); ok {
+		p.Payment = &ordering.PastPayment{Method: payment.Method(paid.Method), Reference: paid.Reference.Or("")}
+		if at, ok := paid.ReceivedAt.Get(); ok {
+			p.Payment.At = &at
+		}
 	}
 	if (p.CustomerID == "") == (p.CustomerReference == "") {
 		return p, refusal.Field("customer_id", "required", "Give customer_id or customer_reference, and not both.")

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"time"
 	_ "time/tzdata" // the Lambda base image has no time zones
 
 	"waybill/shared/access"
@@ -155,6 +156,16 @@ func edit(s *company.Settings, req *api.SettingsEdit) {
 			s.ShipUnpaid = append(s.ShipUnpaid, access.Role(r))
 		}
 	}
+	if p, ok := req.Payments.Get(); ok {
+		s.CaptureOnShipment = p.Capture == api.PaymentSettingsCaptureOnShipment
+		s.PaymentTime = time.Duration(p.ExpireAfterMinutes) * time.Minute
+	}
+	if i, ok := req.Invoices.Get(); ok {
+		s.Invoicing = company.Invoicing{
+			FromShipped: i.From == api.InvoiceSettingsFromShipped, Series: i.Series, CreditSeries: i.CreditSeries,
+			Bank: i.Bank.Or(""), PayURL: i.PayURL.Or(""), Footer: i.Footer.Or(""),
+		}
+	}
 	if d, ok := req.DiscountLimits.Get(); ok {
 		s.DiscountLimits = map[access.Role]int64{}
 		for role, limit := range map[access.Role]api.OptBasisPoints{
@@ -186,6 +197,17 @@ func shown(s company.Settings) api.Settings {
 	}
 	for name, rate := range s.TaxRates {
 		v.Tax.Classes[name] = api.TaxClassesItem{RatePpm: rate}
+	}
+	v.Payments = api.PaymentSettings{Capture: api.PaymentSettingsCaptureAtOnce, ExpireAfterMinutes: int64(s.PaymentTime / time.Minute)}
+	if s.CaptureOnShipment {
+		v.Payments.Capture = api.PaymentSettingsCaptureOnShipment
+	}
+	v.Invoices = api.InvoiceSettings{
+		From: api.InvoiceSettingsFromOrdered, Series: s.Invoicing.Series, CreditSeries: s.Invoicing.CreditSeries,
+		Bank: gateway.Text(s.Invoicing.Bank), PayURL: gateway.Text(s.Invoicing.PayURL), Footer: gateway.Text(s.Invoicing.Footer),
+	}
+	if s.Invoicing.FromShipped {
+		v.Invoices.From = api.InvoiceSettingsFromShipped
 	}
 	limit := func(r access.Role) api.OptBasisPoints {
 		bp, ok := s.DiscountLimits[r]

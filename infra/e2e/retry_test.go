@@ -8,6 +8,7 @@ import (
 
 	"waybill/infra/dynamolocal/testtable"
 	"waybill/infra/fault"
+	"waybill/infra/local"
 )
 
 func TestFiftyIdenticalPostsMakeOneOrder(t *testing.T) {
@@ -162,6 +163,38 @@ func version(t *testing.T, s shop, id string) int {
 	return int(num(t, s.manager.get("/v1/orders/"+id).want(t, 200)["version"]))
 }
 
+// received is a payment by hand of an order of three MUGs.
+func received(t *testing.T, s shop) reply {
+	t.Helper()
+	id := str(placed(t, s).want(t, 201)["id"])
+	return s.manager.post("/v1/orders/"+id+"/payments", obj{"method": "cash", "amount": 5997})
+}
+
+// invoiced is the invoice of such an order.
+func invoiced(t *testing.T, s shop) reply {
+	t.Helper()
+	id := str(placed(t, s).want(t, 201)["id"])
+	return s.manager.post("/v1/orders/"+id+"/invoices", obj{})
+}
+
+// payments counts those of the order.
+func payments(t *testing.T, s shop, id string) int {
+	t.Helper()
+	return rows("/v1/orders/"+id+"/payments")(t, s, "")
+}
+
+// paymentsThat counts those of a status.
+func paymentsThat(status string) func(*testing.T, shop, string) int {
+	return rows("/v1/payments?status=" + status)
+}
+
+// refunds counts those of the payment.
+func refunds(t *testing.T, s shop, id string) int {
+	t.Helper()
+	of, _ := s.manager.get("/v1/payments/"+id).want(t, 200)["refunds"].([]any)
+	return len(of)
+}
+
 func orders(t *testing.T, s shop, _ string) int { t.Helper(); return s.countOrders(t) }
 
 // rows counts the rows of a short list.
@@ -196,6 +229,13 @@ var mutations = []mutation{
 	{name: "hold", given: placed, count: version, do: act("hold", obj{"reason": "wait"})},
 	{name: "release", given: held, count: version, do: act("release", nil)},
 	{name: "complete", given: left, count: version, do: act("complete", nil)},
+	{name: "record a payment", given: placed, count: payments, do: act("payments", obj{"method": "cash", "amount": 1999})},
+	{name: "reverse a payment", given: received, count: paymentsThat("reversed"), do: at("/v1/payments/", "reverse", obj{"reason": "typo"})},
+	{name: "refund a payment", given: received, count: refunds, do: at("/v1/payments/", "refunds", obj{"amount": 500, "reason": "chipped"})},
+	{name: "ask for a payment", given: placed, count: payments, do: act("checkout", obj{})},
+	{name: "ask on a page of one's own", given: placed, count: payments, do: act("payment-intents", obj{})},
+	{name: "invoice", given: placed, count: rows("/v1/invoices"), do: act("invoices", obj{})},
+	{name: "credit", given: invoiced, count: rows("/v1/audit?type=credit_note.issued"), do: at("/v1/invoices/", "credit-notes", obj{"reason": "gone"})},
 	{name: "receive", count: rows("/v1/stock/MUG/movements"), do: add("/v1/stock/movements", constant(obj{
 		"kind": "receive", "sku": "MUG", "location": "MAIN", "quantity": 7,
 	}))},
@@ -261,7 +301,7 @@ func faultAt(t *testing.T, m mutation, mode fault.Mode, call int) bool {
 
 	var mu sync.Mutex
 	calls, hit := 0, false
-	broken := startOn(t, faulty(t, func(operation string) fault.Mode {
+	broken := startWith(t, local.Config{Table: s.table, Stripe: local.Stripe{Of: s.System}, Client: faulty(t, func(operation string) fault.Mode {
 		mu.Lock()
 		defer mu.Unlock()
 		if !matters(mode, operation) {
@@ -272,7 +312,7 @@ func faultAt(t *testing.T, m mutation, mode fault.Mode, call int) bool {
 			return mode
 		}
 		return fault.None
-	}), s.table)
+	})})
 	first := m.do(broken.as(t, "manager", ""), s, id, etag, "the key")
 	if !hit {
 		first.succeeded(t)
@@ -284,7 +324,9 @@ func faultAt(t *testing.T, m mutation, mode fault.Mode, call int) bool {
 	again := m.do(s.manager, s, id, etag, "the key")
 	if again.status == 409 && again.body(t)["code"] == "in_progress" {
 		// Work of several steps whose process died: its lease is over after a minute.
-		later := startAt(t, testtable.Client(t, nil), s.table, func() time.Time { return time.Now().Add(61 * time.Second) })
+		later := startWith(t, local.Config{
+			Client: testtable.Client(t, nil), Table: s.table, Stripe: local.Stripe{Of: s.System}, Now: func() time.Time { return time.Now().Add(61 * time.Second) },
+		})
 		again = m.do(later.as(t, "manager", ""), s, id, etag, "the key")
 	}
 	if !again.succeeded(t) {

@@ -29,7 +29,10 @@ import (
 
 	"waybill/infra/dynamolocal"
 	"waybill/infra/issuer"
+	"waybill/infra/stripe"
 	"waybill/infra/template"
+	"waybill/shared/billing"
+	"waybill/shared/stripepay"
 )
 
 // Config says what to run on what.
@@ -56,6 +59,8 @@ type Config struct {
 	// limit. Tests have more: a slow machine is no broken promise.
 	Patience time.Duration
 
+	Stripe Stripe // the zero value is the stand-in
+
 	// Wire makes the functions; nil stands for Waybill's own.
 	Wire func(context.Context, Environment) (Functions, error)
 }
@@ -71,6 +76,8 @@ type Environment struct {
 	Log      io.Writer
 	Now      func() time.Time
 	Patience time.Duration
+	Stripe   billing.Processor
+	Keys     stripepay.Keys
 }
 
 // Functions are the template's functions by logical id: those that answer
@@ -98,6 +105,8 @@ const (
 type System struct {
 	url    string
 	issuer *issuer.Issuer
+	stripe *stripe.Server // nil with Stripe's own keys
+	keys   stripepay.Keys // of the stand-in
 	http   *http.Server
 	db     *dynamolocal.Server // nil when it was there already
 	stop   sync.Once
@@ -149,10 +158,14 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	processor, keys, err := s.openStripe(cfg)
+	if err != nil {
+		return err
+	}
 	functions, err := cfg.Wire(ctx, Environment{
 		DynamoDB: client, Table: table,
 		Issuer: s.issuer.URL, ClientID: issuer.ClientID, URL: s.url,
-		Log: cfg.Log, Now: cfg.Now, Patience: cfg.Patience,
+		Log: cfg.Log, Now: cfg.Now, Patience: cfg.Patience, Stripe: processor, Keys: keys,
 	})
 	if err != nil {
 		return fmt.Errorf("wire the functions: %w", err)
@@ -163,6 +176,7 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", newGateway(router, functions.HTTP, cfg.Patience))
 	mux.Handle("/dev/", s.issuer)
+	s.serveStripe(mux)
 	front.open(mux)
 	if cfg.Client != nil && !cfg.Drive {
 		return nil
@@ -349,6 +363,9 @@ func (s *System) Stop() {
 			case <-ended:
 			case <-time.After(drainTime):
 			}
+		}
+		if s.stripe != nil {
+			_ = s.stripe.Close() // what it could not keep was on its own page only
 		}
 		if s.db != nil {
 			s.db.Stop()

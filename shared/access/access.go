@@ -40,6 +40,13 @@ const (
 	ShipmentsRead  Permission = "shipments.read"
 	ShipmentsWrite Permission = "shipments.write" // ship, correct, undo, deliver
 	ReturnsWrite   Permission = "returns.write"
+	PaymentsRead   Permission = "payments.read"
+	PaymentsWrite  Permission = "payments.write"   // record, capture, void, reverse
+	PaymentsOver   Permission = "payments.overpay" // (fields) take more than is to pay
+	CheckoutWrite  Permission = "checkout.write"   // have customers pay at Stripe
+	RefundsWrite   Permission = "refunds.write"
+	InvoicesRead   Permission = "invoices.read"
+	InvoicesWrite  Permission = "invoices.write"
 	SettingsRead   Permission = "settings.read"
 	SettingsWrite  Permission = "settings.write"
 	AuditRead      Permission = "audit.read"
@@ -68,6 +75,7 @@ var Permissions = []Permission{
 	CustomersRead, CustomersAdd, CustomersWrite, CustomersEdit, CustomersLimit, CustomersOwner,
 	LocationsRead, LocationsWrite, StockRead, StockMove, MovementsRead, StockCount, StockProof,
 	ShipmentsRead, ShipmentsWrite, ReturnsWrite,
+	PaymentsRead, PaymentsWrite, PaymentsOver, CheckoutWrite, RefundsWrite, InvoicesRead, InvoicesWrite,
 	SettingsRead, SettingsWrite, AuditRead, PricesRead, CostsRead,
 }
 
@@ -75,7 +83,7 @@ var Permissions = []Permission{
 var granted = map[Role][]Permission{
 	Sales: {
 		OrdersRead, OrdersWrite, CustomersRead, CustomersAdd, CustomersWrite, CustomersEdit,
-		ProductsRead, LocationsRead, StockRead, PricesRead, ShipmentsRead,
+		ProductsRead, LocationsRead, StockRead, PricesRead, ShipmentsRead, PaymentsRead, CheckoutWrite, InvoicesRead,
 	},
 	Warehouse: {
 		OrdersRead, OrdersFulfil, ProductsRead, LocationsRead, StockRead, StockMove, MovementsRead, StockCount, StockProof,
@@ -83,6 +91,7 @@ var granted = map[Role][]Permission{
 	},
 	Finance: {
 		OrdersRead, OrdersAll, CustomersRead, CustomersWrite, CustomersLimit, ProductsRead, PricesRead, ShipmentsRead,
+		PaymentsRead, PaymentsWrite, PaymentsOver, CheckoutWrite, RefundsWrite, InvoicesRead, InvoicesWrite,
 	},
 	Manager: Permissions,
 }

@@ -35,6 +35,13 @@ var may = map[access.Permission][]access.Role{
 	access.ShipmentsRead:  {access.Sales, access.Warehouse, access.Finance},
 	access.ShipmentsWrite: {access.Warehouse},
 	access.ReturnsWrite:   {access.Warehouse},
+	access.PaymentsRead:   {access.Sales, access.Finance}, // and not the warehouse, here and below
+	access.PaymentsWrite:  {access.Finance},
+	access.PaymentsOver:   {access.Finance},
+	access.CheckoutWrite:  {access.Sales, access.Finance},
+	access.RefundsWrite:   {access.Finance},
+	access.InvoicesRead:   {access.Sales, access.Finance},
+	access.InvoicesWrite:  {access.Finance},
 	access.SettingsRead:   {},
 	access.SettingsWrite:  {},
 	access.AuditRead:      {},

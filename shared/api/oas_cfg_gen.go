@@ -15,6 +15,7 @@ var regexMap = map[string]ogenregex.Regexp{
 	"^[0-7][0-9A-HJKMNP-TV-Z]{25}$":       ogenregex.MustCompile("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
 	"^[A-Z0-9][A-Z0-9._-]{0,39}$":         ogenregex.MustCompile("^[A-Z0-9][A-Z0-9._-]{0,39}$"),
 	"^[A-Z0-9][A-Z0-9/._-]{0,39}$":        ogenregex.MustCompile("^[A-Z0-9][A-Z0-9/._-]{0,39}$"),
+	"^[A-Z][A-Z0-9]{0,9}$":                ogenregex.MustCompile("^[A-Z][A-Z0-9]{0,9}$"),
 	"^[A-Z]{2}$":                          ogenregex.MustCompile("^[A-Z]{2}$"),
 	"^[A-Z]{3}$":                          ogenregex.MustCompile("^[A-Z]{3}$"),
 	"^[^@\\s]{1,64}@[^@\\s]+\\.[^@\\s]+$": ogenregex.MustCompile("^[^@\\s]{1,64}@[^@\\s]+\\.[^@\\s]+$"),

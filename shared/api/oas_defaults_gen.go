@@ -51,6 +51,14 @@ func (s *NewOrder) setDefaults() {
 }
 
 // setDefaults set default value of fields.
+func (s *NewPayment) setDefaults() {
+	{
+		val := bool(false)
+		s.AllowOverpayment.SetTo(val)
+	}
+}
+
+// setDefaults set default value of fields.
 func (s *NewProduct) setDefaults() {
 	{
 		val := string("pcs")

@@ -40,6 +40,10 @@ func CustomersGroup(o OperationName) Operation {
 		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
 			s.handleEditCustomerRequest(args, escaped, w, r)
 		}
+	case GetCreditOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetCreditRequest(args, escaped, w, r)
+		}
 	case GetCustomerOperation:
 		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
 			s.handleGetCustomerRequest(args, escaped, w, r)
@@ -47,6 +51,62 @@ func CustomersGroup(o OperationName) Operation {
 	case ListCustomersOperation:
 		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
 			s.handleListCustomersRequest([0]string{}, escaped, w, r)
+		}
+	default:
+		return nil
+	}
+}
+
+// InvoicesGroup is the operations of the contract's group Invoices.
+func InvoicesGroup(o OperationName) Operation {
+	switch o {
+	case CreditInvoiceOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleCreditInvoiceRequest(args, escaped, w, r)
+		}
+	case ExportInvoicesCsvOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleExportInvoicesCsvRequest([0]string{}, escaped, w, r)
+		}
+	case ExportInvoicesXlsxOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleExportInvoicesXlsxRequest([0]string{}, escaped, w, r)
+		}
+	case GetCreditNoteOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetCreditNoteRequest(args, escaped, w, r)
+		}
+	case GetCreditNotePdfOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetCreditNotePdfRequest(args, escaped, w, r)
+		}
+	case GetInvoiceOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetInvoiceRequest(args, escaped, w, r)
+		}
+	case GetInvoicePdfOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetInvoicePdfRequest(args, escaped, w, r)
+		}
+	case GetReceivablesOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetReceivablesRequest([0]string{}, escaped, w, r)
+		}
+	case IssueInvoiceOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleIssueInvoiceRequest(args, escaped, w, r)
+		}
+	case ListCreditNotesOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListCreditNotesRequest(args, escaped, w, r)
+		}
+	case ListInvoicesOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListInvoicesRequest([0]string{}, escaped, w, r)
+		}
+	case ListOrderInvoicesOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListOrderInvoicesRequest(args, escaped, w, r)
 		}
 	default:
 		return nil
@@ -99,6 +159,66 @@ func OrdersGroup(o OperationName) Operation {
 	case ReleaseOrderOperation:
 		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
 			s.handleReleaseOrderRequest(args, escaped, w, r)
+		}
+	default:
+		return nil
+	}
+}
+
+// PaymentsGroup is the operations of the contract's group Payments.
+func PaymentsGroup(o OperationName) Operation {
+	switch o {
+	case CapturePaymentOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleCapturePaymentRequest(args, escaped, w, r)
+		}
+	case CheckoutOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleCheckoutRequest(args, escaped, w, r)
+		}
+	case CreatePaymentIntentOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleCreatePaymentIntentRequest(args, escaped, w, r)
+		}
+	case GetPaymentOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetPaymentRequest(args, escaped, w, r)
+		}
+	case ListOrderPaymentsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListOrderPaymentsRequest(args, escaped, w, r)
+		}
+	case ListPaymentReviewsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListPaymentReviewsRequest([0]string{}, escaped, w, r)
+		}
+	case ListPaymentsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListPaymentsRequest([0]string{}, escaped, w, r)
+		}
+	case RecordPaymentOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleRecordPaymentRequest(args, escaped, w, r)
+		}
+	case RefundOrderOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleRefundOrderRequest(args, escaped, w, r)
+		}
+	case RefundPaymentOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleRefundPaymentRequest(args, escaped, w, r)
+		}
+	case ResolvePaymentReviewOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleResolvePaymentReviewRequest(args, escaped, w, r)
+		}
+	case ReversePaymentOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleReversePaymentRequest(args, escaped, w, r)
+		}
+	case VoidPaymentOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleVoidPaymentRequest(args, escaped, w, r)
 		}
 	default:
 		return nil
@@ -263,6 +383,18 @@ func StockGroup(o OperationName) Operation {
 	case SendTransferOperation:
 		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
 			s.handleSendTransferRequest([0]string{}, escaped, w, r)
+		}
+	default:
+		return nil
+	}
+}
+
+// StripewebhookGroup is the operations of the contract's group Stripewebhook.
+func StripewebhookGroup(o OperationName) Operation {
+	switch o {
+	case HearStripeOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleHearStripeRequest([0]string{}, escaped, w, r)
 		}
 	default:
 		return nil

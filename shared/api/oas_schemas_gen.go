@@ -122,6 +122,129 @@ func (s *Address) SetPhone(val OptPhone) {
 	s.Phone = val
 }
 
+// What is open, by days past due.
+// Ref: #/components/schemas/Ageing
+type Ageing struct {
+	CustomerID OptID `json:"customer_id"`
+	// The customer's name.
+	CustomerName OptString `json:"customer_name"`
+	Currency     Currency  `json:"currency"`
+	// How many invoices.
+	Invoices int64 `json:"invoices"`
+	// All of it.
+	Open int64 `json:"open"`
+	// Not due yet.
+	NotDue int64 `json:"not_due"`
+	// Up to 30 days past due.
+	Days030 int64 `json:"days_0_30"`
+	// 31 to 60 days.
+	Days3160 int64 `json:"days_31_60"`
+	// 61 to 90 days.
+	Days6190 int64 `json:"days_61_90"`
+	// More than 90 days.
+	DaysOver90 int64 `json:"days_over_90"`
+}
+
+// GetCustomerID returns the value of CustomerID.
+func (s *Ageing) GetCustomerID() OptID {
+	return s.CustomerID
+}
+
+// GetCustomerName returns the value of CustomerName.
+func (s *Ageing) GetCustomerName() OptString {
+	return s.CustomerName
+}
+
+// GetCurrency returns the value of Currency.
+func (s *Ageing) GetCurrency() Currency {
+	return s.Currency
+}
+
+// GetInvoices returns the value of Invoices.
+func (s *Ageing) GetInvoices() int64 {
+	return s.Invoices
+}
+
+// GetOpen returns the value of Open.
+func (s *Ageing) GetOpen() int64 {
+	return s.Open
+}
+
+// GetNotDue returns the value of NotDue.
+func (s *Ageing) GetNotDue() int64 {
+	return s.NotDue
+}
+
+// GetDays030 returns the value of Days030.
+func (s *Ageing) GetDays030() int64 {
+	return s.Days030
+}
+
+// GetDays3160 returns the value of Days3160.
+func (s *Ageing) GetDays3160() int64 {
+	return s.Days3160
+}
+
+// GetDays6190 returns the value of Days6190.
+func (s *Ageing) GetDays6190() int64 {
+	return s.Days6190
+}
+
+// GetDaysOver90 returns the value of DaysOver90.
+func (s *Ageing) GetDaysOver90() int64 {
+	return s.DaysOver90
+}
+
+// SetCustomerID sets the value of CustomerID.
+func (s *Ageing) SetCustomerID(val OptID) {
+	s.CustomerID = val
+}
+
+// SetCustomerName sets the value of CustomerName.
+func (s *Ageing) SetCustomerName(val OptString) {
+	s.CustomerName = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *Ageing) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// SetInvoices sets the value of Invoices.
+func (s *Ageing) SetInvoices(val int64) {
+	s.Invoices = val
+}
+
+// SetOpen sets the value of Open.
+func (s *Ageing) SetOpen(val int64) {
+	s.Open = val
+}
+
+// SetNotDue sets the value of NotDue.
+func (s *Ageing) SetNotDue(val int64) {
+	s.NotDue = val
+}
+
+// SetDays030 sets the value of Days030.
+func (s *Ageing) SetDays030(val int64) {
+	s.Days030 = val
+}
+
+// SetDays3160 sets the value of Days3160.
+func (s *Ageing) SetDays3160(val int64) {
+	s.Days3160 = val
+}
+
+// SetDays6190 sets the value of Days6190.
+func (s *Ageing) SetDays6190(val int64) {
+	s.Days6190 = val
+}
+
+// SetDaysOver90 sets the value of DaysOver90.
+func (s *Ageing) SetDaysOver90(val int64) {
+	s.DaysOver90 = val
+}
+
 // Where an order takes its stock from. `priority` takes each line from the location with the lowest
 // priority first, split where that one is short. `fewest_shipments` takes the whole order from as few
 // locations as can be: from one if any has everything.
@@ -317,6 +440,22 @@ func (s *Cancellation) SetBackordered(val OptBool) {
 	s.Backordered = val
 }
 
+// How much to take.
+// Ref: #/components/schemas/Capture
+type Capture struct {
+	Amount OptPositiveAmount `json:"amount"`
+}
+
+// GetAmount returns the value of Amount.
+func (s *Capture) GetAmount() OptPositiveAmount {
+	return s.Amount
+}
+
+// SetAmount sets the value of Amount.
+func (s *Capture) SetAmount(val OptPositiveAmount) {
+	s.Amount = val
+}
+
 type Carriers []CarriersItem
 
 type CarriersItem struct {
@@ -344,6 +483,107 @@ func (s *CarriersItem) SetName(val string) {
 // SetTrackingURL sets the value of TrackingURL.
 func (s *CarriersItem) SetTrackingURL(val OptString) {
 	s.TrackingURL = val
+}
+
+// A Checkout Session.
+// Ref: #/components/schemas/Checkout
+type Checkout struct {
+	PaymentID ID `json:"payment_id"`
+	// Where to send the customer.
+	URL string `json:"url"`
+	// Stripe's id of it.
+	Session string `json:"session"`
+	// What it asks for.
+	Amount   int64    `json:"amount"`
+	Currency Currency `json:"currency"`
+	// Until when it can be paid.
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// GetPaymentID returns the value of PaymentID.
+func (s *Checkout) GetPaymentID() ID {
+	return s.PaymentID
+}
+
+// GetURL returns the value of URL.
+func (s *Checkout) GetURL() string {
+	return s.URL
+}
+
+// GetSession returns the value of Session.
+func (s *Checkout) GetSession() string {
+	return s.Session
+}
+
+// GetAmount returns the value of Amount.
+func (s *Checkout) GetAmount() int64 {
+	return s.Amount
+}
+
+// GetCurrency returns the value of Currency.
+func (s *Checkout) GetCurrency() Currency {
+	return s.Currency
+}
+
+// GetExpiresAt returns the value of ExpiresAt.
+func (s *Checkout) GetExpiresAt() time.Time {
+	return s.ExpiresAt
+}
+
+// SetPaymentID sets the value of PaymentID.
+func (s *Checkout) SetPaymentID(val ID) {
+	s.PaymentID = val
+}
+
+// SetURL sets the value of URL.
+func (s *Checkout) SetURL(val string) {
+	s.URL = val
+}
+
+// SetSession sets the value of Session.
+func (s *Checkout) SetSession(val string) {
+	s.Session = val
+}
+
+// SetAmount sets the value of Amount.
+func (s *Checkout) SetAmount(val int64) {
+	s.Amount = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *Checkout) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// SetExpiresAt sets the value of ExpiresAt.
+func (s *Checkout) SetExpiresAt(val time.Time) {
+	s.ExpiresAt = val
+}
+
+// CheckoutHeaders wraps Checkout with response headers.
+type CheckoutHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            Checkout
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *CheckoutHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *CheckoutHeaders) GetResponse() Checkout {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *CheckoutHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *CheckoutHeaders) SetResponse(val Checkout) {
+	s.Response = val
 }
 
 // What stands on documents.
@@ -782,6 +1022,290 @@ func (s *CountStatus) UnmarshalText(data []byte) error {
 	default:
 		return errors.Errorf("invalid value: %q", data)
 	}
+}
+
+// A customer's credit, in the company's currency.
+// Ref: #/components/schemas/Credit
+type Credit struct {
+	Currency Currency `json:"currency"`
+	// The most that may be owed; none when absent.
+	Limit OptInt64 `json:"limit"`
+	// What confirmed orders on account come to and is not paid.
+	Used int64 `json:"used"`
+	// What is left of the limit.
+	Available OptInt64 `json:"available"`
+}
+
+// GetCurrency returns the value of Currency.
+func (s *Credit) GetCurrency() Currency {
+	return s.Currency
+}
+
+// GetLimit returns the value of Limit.
+func (s *Credit) GetLimit() OptInt64 {
+	return s.Limit
+}
+
+// GetUsed returns the value of Used.
+func (s *Credit) GetUsed() int64 {
+	return s.Used
+}
+
+// GetAvailable returns the value of Available.
+func (s *Credit) GetAvailable() OptInt64 {
+	return s.Available
+}
+
+// SetCurrency sets the value of Currency.
+func (s *Credit) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// SetLimit sets the value of Limit.
+func (s *Credit) SetLimit(val OptInt64) {
+	s.Limit = val
+}
+
+// SetUsed sets the value of Used.
+func (s *Credit) SetUsed(val int64) {
+	s.Used = val
+}
+
+// SetAvailable sets the value of Available.
+func (s *Credit) SetAvailable(val OptInt64) {
+	s.Available = val
+}
+
+// A credit note, as it was issued.
+// Ref: #/components/schemas/CreditNote
+type CreditNote struct {
+	ID ID `json:"id"`
+	// Without gaps in its series and year.
+	Number    string `json:"number"`
+	InvoiceID ID     `json:"invoice_id"`
+	// The invoice's number.
+	InvoiceNumber string        `json:"invoice_number"`
+	OrderID       ID            `json:"order_id"`
+	CustomerID    ID            `json:"customer_id"`
+	Currency      Currency      `json:"currency"`
+	Lines         []InvoiceLine `json:"lines"`
+	Taxes         []TaxPart     `json:"taxes"`
+	// Without tax.
+	Net int64 `json:"net"`
+	// The tax.
+	Tax int64 `json:"tax"`
+	// With tax.
+	Total int64 `json:"total"`
+	// Why.
+	Reason string `json:"reason"`
+	// When it was issued.
+	IssuedAt time.Time `json:"issued_at"`
+	// Who issued it.
+	IssuedBy OptString `json:"issued_by"`
+}
+
+// GetID returns the value of ID.
+func (s *CreditNote) GetID() ID {
+	return s.ID
+}
+
+// GetNumber returns the value of Number.
+func (s *CreditNote) GetNumber() string {
+	return s.Number
+}
+
+// GetInvoiceID returns the value of InvoiceID.
+func (s *CreditNote) GetInvoiceID() ID {
+	return s.InvoiceID
+}
+
+// GetInvoiceNumber returns the value of InvoiceNumber.
+func (s *CreditNote) GetInvoiceNumber() string {
+	return s.InvoiceNumber
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *CreditNote) GetOrderID() ID {
+	return s.OrderID
+}
+
+// GetCustomerID returns the value of CustomerID.
+func (s *CreditNote) GetCustomerID() ID {
+	return s.CustomerID
+}
+
+// GetCurrency returns the value of Currency.
+func (s *CreditNote) GetCurrency() Currency {
+	return s.Currency
+}
+
+// GetLines returns the value of Lines.
+func (s *CreditNote) GetLines() []InvoiceLine {
+	return s.Lines
+}
+
+// GetTaxes returns the value of Taxes.
+func (s *CreditNote) GetTaxes() []TaxPart {
+	return s.Taxes
+}
+
+// GetNet returns the value of Net.
+func (s *CreditNote) GetNet() int64 {
+	return s.Net
+}
+
+// GetTax returns the value of Tax.
+func (s *CreditNote) GetTax() int64 {
+	return s.Tax
+}
+
+// GetTotal returns the value of Total.
+func (s *CreditNote) GetTotal() int64 {
+	return s.Total
+}
+
+// GetReason returns the value of Reason.
+func (s *CreditNote) GetReason() string {
+	return s.Reason
+}
+
+// GetIssuedAt returns the value of IssuedAt.
+func (s *CreditNote) GetIssuedAt() time.Time {
+	return s.IssuedAt
+}
+
+// GetIssuedBy returns the value of IssuedBy.
+func (s *CreditNote) GetIssuedBy() OptString {
+	return s.IssuedBy
+}
+
+// SetID sets the value of ID.
+func (s *CreditNote) SetID(val ID) {
+	s.ID = val
+}
+
+// SetNumber sets the value of Number.
+func (s *CreditNote) SetNumber(val string) {
+	s.Number = val
+}
+
+// SetInvoiceID sets the value of InvoiceID.
+func (s *CreditNote) SetInvoiceID(val ID) {
+	s.InvoiceID = val
+}
+
+// SetInvoiceNumber sets the value of InvoiceNumber.
+func (s *CreditNote) SetInvoiceNumber(val string) {
+	s.InvoiceNumber = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *CreditNote) SetOrderID(val ID) {
+	s.OrderID = val
+}
+
+// SetCustomerID sets the value of CustomerID.
+func (s *CreditNote) SetCustomerID(val ID) {
+	s.CustomerID = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *CreditNote) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// SetLines sets the value of Lines.
+func (s *CreditNote) SetLines(val []InvoiceLine) {
+	s.Lines = val
+}
+
+// SetTaxes sets the value of Taxes.
+func (s *CreditNote) SetTaxes(val []TaxPart) {
+	s.Taxes = val
+}
+
+// SetNet sets the value of Net.
+func (s *CreditNote) SetNet(val int64) {
+	s.Net = val
+}
+
+// SetTax sets the value of Tax.
+func (s *CreditNote) SetTax(val int64) {
+	s.Tax = val
+}
+
+// SetTotal sets the value of Total.
+func (s *CreditNote) SetTotal(val int64) {
+	s.Total = val
+}
+
+// SetReason sets the value of Reason.
+func (s *CreditNote) SetReason(val string) {
+	s.Reason = val
+}
+
+// SetIssuedAt sets the value of IssuedAt.
+func (s *CreditNote) SetIssuedAt(val time.Time) {
+	s.IssuedAt = val
+}
+
+// SetIssuedBy sets the value of IssuedBy.
+func (s *CreditNote) SetIssuedBy(val OptString) {
+	s.IssuedBy = val
+}
+
+// CreditNoteHeaders wraps CreditNote with response headers.
+type CreditNoteHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            CreditNote
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *CreditNoteHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *CreditNoteHeaders) GetResponse() CreditNote {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *CreditNoteHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *CreditNoteHeaders) SetResponse(val CreditNote) {
+	s.Response = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/CreditNoteList
+type CreditNoteList struct {
+	Items []CreditNote `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *CreditNoteList) GetItems() []CreditNote {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *CreditNoteList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *CreditNoteList) SetItems(val []CreditNote) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *CreditNoteList) SetNextCursor(val NilString) {
+	s.NextCursor = val
 }
 
 type Currency string
@@ -1316,6 +1840,34 @@ func (s *EventList) SetNextCursor(val NilString) {
 	s.NextCursor = val
 }
 
+type ExportInvoicesCsvOK struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s ExportInvoicesCsvOK) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
+type ExportInvoicesXlsxOK struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s ExportInvoicesXlsxOK) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
 type GetContractOK struct {
 	Data io.Reader
 }
@@ -1324,6 +1876,20 @@ type GetContractOK struct {
 //
 // Kept to satisfy the io.Reader interface.
 func (s GetContractOK) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
+type GetCreditNotePdfOK struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s GetCreditNotePdfOK) Read(p []byte) (n int, err error) {
 	if s.Data == nil {
 		return 0, io.EOF
 	}
@@ -1394,6 +1960,20 @@ func (s *GetHealthOKStatus) UnmarshalText(data []byte) error {
 	}
 }
 
+type GetInvoicePdfOK struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s GetInvoicePdfOK) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
 type GetPickListOK struct {
 	Data io.Reader
 }
@@ -1406,6 +1986,63 @@ func (s GetPickListOK) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return s.Data.Read(p)
+}
+
+type HearStripeReq struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s HearStripeReq) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
+// HearStripeReqWithContentType wraps HearStripeReq with Content-Type.
+type HearStripeReqWithContentType struct {
+	ContentType string
+	Content     HearStripeReq
+}
+
+// GetContentType returns the value of ContentType.
+func (s *HearStripeReqWithContentType) GetContentType() string {
+	return s.ContentType
+}
+
+// GetContent returns the value of Content.
+func (s *HearStripeReqWithContentType) GetContent() HearStripeReq {
+	return s.Content
+}
+
+// SetContentType sets the value of ContentType.
+func (s *HearStripeReqWithContentType) SetContentType(val string) {
+	s.ContentType = val
+}
+
+// SetContent sets the value of Content.
+func (s *HearStripeReqWithContentType) SetContent(val HearStripeReq) {
+	s.Content = val
+}
+
+// It is stored.
+// Ref: #/components/schemas/Heard
+type Heard struct {
+	// Always true.
+	Received bool `json:"received"`
+}
+
+// GetReceived returns the value of Received.
+func (s *Heard) GetReceived() bool {
+	return s.Received
+}
+
+// SetReceived sets the value of Received.
+func (s *Heard) SetReceived(val bool) {
+	s.Received = val
 }
 
 // Ref: #/components/schemas/Hold
@@ -1444,6 +2081,8 @@ type ImportOrder struct {
 	Reference       OptString     `json:"reference"`
 	ShippingAddress OptAddress    `json:"shipping_address"`
 	Attributes      OptAttributes `json:"attributes"`
+	// How it was paid, in full. Not of a draft, nor of a cancelled order.
+	Payment OptImportOrderPayment `json:"payment"`
 }
 
 // GetNumber returns the value of Number.
@@ -1496,6 +2135,11 @@ func (s *ImportOrder) GetAttributes() OptAttributes {
 	return s.Attributes
 }
 
+// GetPayment returns the value of Payment.
+func (s *ImportOrder) GetPayment() OptImportOrderPayment {
+	return s.Payment
+}
+
 // SetNumber sets the value of Number.
 func (s *ImportOrder) SetNumber(val string) {
 	s.Number = val
@@ -1546,6 +2190,11 @@ func (s *ImportOrder) SetAttributes(val OptAttributes) {
 	s.Attributes = val
 }
 
+// SetPayment sets the value of Payment.
+func (s *ImportOrder) SetPayment(val OptImportOrderPayment) {
+	s.Payment = val
+}
+
 type ImportOrderLinesItem struct {
 	Sku       SKU       `json:"sku"`
 	Quantity  Quantity  `json:"quantity"`
@@ -1591,6 +2240,45 @@ func (s *ImportOrderLinesItem) SetUnitPrice(val Amount) {
 // SetDiscount sets the value of Discount.
 func (s *ImportOrderLinesItem) SetDiscount(val OptAmount) {
 	s.Discount = val
+}
+
+// How it was paid, in full. Not of a draft, nor of a cancelled order.
+type ImportOrderPayment struct {
+	Method ManualMethod `json:"method"`
+	// What stood on the statement.
+	Reference OptString `json:"reference"`
+	// When it came in; when the order was placed.
+	ReceivedAt OptDateTime `json:"received_at"`
+}
+
+// GetMethod returns the value of Method.
+func (s *ImportOrderPayment) GetMethod() ManualMethod {
+	return s.Method
+}
+
+// GetReference returns the value of Reference.
+func (s *ImportOrderPayment) GetReference() OptString {
+	return s.Reference
+}
+
+// GetReceivedAt returns the value of ReceivedAt.
+func (s *ImportOrderPayment) GetReceivedAt() OptDateTime {
+	return s.ReceivedAt
+}
+
+// SetMethod sets the value of Method.
+func (s *ImportOrderPayment) SetMethod(val ManualMethod) {
+	s.Method = val
+}
+
+// SetReference sets the value of Reference.
+func (s *ImportOrderPayment) SetReference(val OptString) {
+	s.Reference = val
+}
+
+// SetReceivedAt sets the value of ReceivedAt.
+func (s *ImportOrderPayment) SetReceivedAt(val OptDateTime) {
+	s.ReceivedAt = val
 }
 
 // How far it was.
@@ -1848,6 +2536,599 @@ func (s *ImportReportRowsItemOutcome) UnmarshalText(data []byte) error {
 		return nil
 	case ImportReportRowsItemOutcomeFailed:
 		*s = ImportReportRowsItemOutcomeFailed
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// An invoice, as it was issued, with what is still open of it.
+// Ref: #/components/schemas/Invoice
+type Invoice struct {
+	ID ID `json:"id"`
+	// Without gaps in its series and year.
+	Number  string `json:"number"`
+	OrderID ID     `json:"order_id"`
+	// The order's number.
+	OrderNumber string   `json:"order_number"`
+	CustomerID  ID       `json:"customer_id"`
+	Currency    Currency `json:"currency"`
+	// Whether unit prices contain the tax.
+	TaxInclusive OptBool       `json:"tax_inclusive"`
+	Lines        []InvoiceLine `json:"lines"`
+	Taxes        []TaxPart     `json:"taxes"`
+	// Without tax.
+	Net int64 `json:"net"`
+	// The tax.
+	Tax int64 `json:"tax"`
+	// With tax.
+	Total int64 `json:"total"`
+	// What credit notes took off.
+	Credited int64 `json:"credited"`
+	// What is still to pay of it.
+	Open int64 `json:"open"`
+	// When it was issued.
+	IssuedAt time.Time `json:"issued_at"`
+	// When it is to be paid.
+	DueAt          time.Time     `json:"due_at"`
+	Status         InvoiceStatus `json:"status"`
+	BillingAddress OptAddress    `json:"billing_address"`
+	// The customer's own reference.
+	Reference OptString `json:"reference"`
+	// Printed on it.
+	Note OptString `json:"note"`
+	// Who issued it.
+	IssuedBy OptString `json:"issued_by"`
+}
+
+// GetID returns the value of ID.
+func (s *Invoice) GetID() ID {
+	return s.ID
+}
+
+// GetNumber returns the value of Number.
+func (s *Invoice) GetNumber() string {
+	return s.Number
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *Invoice) GetOrderID() ID {
+	return s.OrderID
+}
+
+// GetOrderNumber returns the value of OrderNumber.
+func (s *Invoice) GetOrderNumber() string {
+	return s.OrderNumber
+}
+
+// GetCustomerID returns the value of CustomerID.
+func (s *Invoice) GetCustomerID() ID {
+	return s.CustomerID
+}
+
+// GetCurrency returns the value of Currency.
+func (s *Invoice) GetCurrency() Currency {
+	return s.Currency
+}
+
+// GetTaxInclusive returns the value of TaxInclusive.
+func (s *Invoice) GetTaxInclusive() OptBool {
+	return s.TaxInclusive
+}
+
+// GetLines returns the value of Lines.
+func (s *Invoice) GetLines() []InvoiceLine {
+	return s.Lines
+}
+
+// GetTaxes returns the value of Taxes.
+func (s *Invoice) GetTaxes() []TaxPart {
+	return s.Taxes
+}
+
+// GetNet returns the value of Net.
+func (s *Invoice) GetNet() int64 {
+	return s.Net
+}
+
+// GetTax returns the value of Tax.
+func (s *Invoice) GetTax() int64 {
+	return s.Tax
+}
+
+// GetTotal returns the value of Total.
+func (s *Invoice) GetTotal() int64 {
+	return s.Total
+}
+
+// GetCredited returns the value of Credited.
+func (s *Invoice) GetCredited() int64 {
+	return s.Credited
+}
+
+// GetOpen returns the value of Open.
+func (s *Invoice) GetOpen() int64 {
+	return s.Open
+}
+
+// GetIssuedAt returns the value of IssuedAt.
+func (s *Invoice) GetIssuedAt() time.Time {
+	return s.IssuedAt
+}
+
+// GetDueAt returns the value of DueAt.
+func (s *Invoice) GetDueAt() time.Time {
+	return s.DueAt
+}
+
+// GetStatus returns the value of Status.
+func (s *Invoice) GetStatus() InvoiceStatus {
+	return s.Status
+}
+
+// GetBillingAddress returns the value of BillingAddress.
+func (s *Invoice) GetBillingAddress() OptAddress {
+	return s.BillingAddress
+}
+
+// GetReference returns the value of Reference.
+func (s *Invoice) GetReference() OptString {
+	return s.Reference
+}
+
+// GetNote returns the value of Note.
+func (s *Invoice) GetNote() OptString {
+	return s.Note
+}
+
+// GetIssuedBy returns the value of IssuedBy.
+func (s *Invoice) GetIssuedBy() OptString {
+	return s.IssuedBy
+}
+
+// SetID sets the value of ID.
+func (s *Invoice) SetID(val ID) {
+	s.ID = val
+}
+
+// SetNumber sets the value of Number.
+func (s *Invoice) SetNumber(val string) {
+	s.Number = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *Invoice) SetOrderID(val ID) {
+	s.OrderID = val
+}
+
+// SetOrderNumber sets the value of OrderNumber.
+func (s *Invoice) SetOrderNumber(val string) {
+	s.OrderNumber = val
+}
+
+// SetCustomerID sets the value of CustomerID.
+func (s *Invoice) SetCustomerID(val ID) {
+	s.CustomerID = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *Invoice) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// SetTaxInclusive sets the value of TaxInclusive.
+func (s *Invoice) SetTaxInclusive(val OptBool) {
+	s.TaxInclusive = val
+}
+
+// SetLines sets the value of Lines.
+func (s *Invoice) SetLines(val []InvoiceLine) {
+	s.Lines = val
+}
+
+// SetTaxes sets the value of Taxes.
+func (s *Invoice) SetTaxes(val []TaxPart) {
+	s.Taxes = val
+}
+
+// SetNet sets the value of Net.
+func (s *Invoice) SetNet(val int64) {
+	s.Net = val
+}
+
+// SetTax sets the value of Tax.
+func (s *Invoice) SetTax(val int64) {
+	s.Tax = val
+}
+
+// SetTotal sets the value of Total.
+func (s *Invoice) SetTotal(val int64) {
+	s.Total = val
+}
+
+// SetCredited sets the value of Credited.
+func (s *Invoice) SetCredited(val int64) {
+	s.Credited = val
+}
+
+// SetOpen sets the value of Open.
+func (s *Invoice) SetOpen(val int64) {
+	s.Open = val
+}
+
+// SetIssuedAt sets the value of IssuedAt.
+func (s *Invoice) SetIssuedAt(val time.Time) {
+	s.IssuedAt = val
+}
+
+// SetDueAt sets the value of DueAt.
+func (s *Invoice) SetDueAt(val time.Time) {
+	s.DueAt = val
+}
+
+// SetStatus sets the value of Status.
+func (s *Invoice) SetStatus(val InvoiceStatus) {
+	s.Status = val
+}
+
+// SetBillingAddress sets the value of BillingAddress.
+func (s *Invoice) SetBillingAddress(val OptAddress) {
+	s.BillingAddress = val
+}
+
+// SetReference sets the value of Reference.
+func (s *Invoice) SetReference(val OptString) {
+	s.Reference = val
+}
+
+// SetNote sets the value of Note.
+func (s *Invoice) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetIssuedBy sets the value of IssuedBy.
+func (s *Invoice) SetIssuedBy(val OptString) {
+	s.IssuedBy = val
+}
+
+// InvoiceHeaders wraps Invoice with response headers.
+type InvoiceHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            Invoice
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *InvoiceHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *InvoiceHeaders) GetResponse() Invoice {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *InvoiceHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *InvoiceHeaders) SetResponse(val Invoice) {
+	s.Response = val
+}
+
+// A line of an invoice or a credit note.
+// Ref: #/components/schemas/InvoiceLine
+type InvoiceLine struct {
+	Sku SKU `json:"sku"`
+	// What it is called.
+	Name string `json:"name"`
+	// How many; 0 on a credit note of an amount.
+	Quantity int64 `json:"quantity"`
+	// Of one unit.
+	UnitPrice int64 `json:"unit_price"`
+	// Off the line.
+	Discount int64 `json:"discount"`
+	// Without tax.
+	Net int64 `json:"net"`
+	// Millionths.
+	TaxRatePpm int64 `json:"tax_rate_ppm"`
+	// The tax.
+	Tax int64 `json:"tax"`
+	// With tax.
+	Total int64 `json:"total"`
+}
+
+// GetSku returns the value of Sku.
+func (s *InvoiceLine) GetSku() SKU {
+	return s.Sku
+}
+
+// GetName returns the value of Name.
+func (s *InvoiceLine) GetName() string {
+	return s.Name
+}
+
+// GetQuantity returns the value of Quantity.
+func (s *InvoiceLine) GetQuantity() int64 {
+	return s.Quantity
+}
+
+// GetUnitPrice returns the value of UnitPrice.
+func (s *InvoiceLine) GetUnitPrice() int64 {
+	return s.UnitPrice
+}
+
+// GetDiscount returns the value of Discount.
+func (s *InvoiceLine) GetDiscount() int64 {
+	return s.Discount
+}
+
+// GetNet returns the value of Net.
+func (s *InvoiceLine) GetNet() int64 {
+	return s.Net
+}
+
+// GetTaxRatePpm returns the value of TaxRatePpm.
+func (s *InvoiceLine) GetTaxRatePpm() int64 {
+	return s.TaxRatePpm
+}
+
+// GetTax returns the value of Tax.
+func (s *InvoiceLine) GetTax() int64 {
+	return s.Tax
+}
+
+// GetTotal returns the value of Total.
+func (s *InvoiceLine) GetTotal() int64 {
+	return s.Total
+}
+
+// SetSku sets the value of Sku.
+func (s *InvoiceLine) SetSku(val SKU) {
+	s.Sku = val
+}
+
+// SetName sets the value of Name.
+func (s *InvoiceLine) SetName(val string) {
+	s.Name = val
+}
+
+// SetQuantity sets the value of Quantity.
+func (s *InvoiceLine) SetQuantity(val int64) {
+	s.Quantity = val
+}
+
+// SetUnitPrice sets the value of UnitPrice.
+func (s *InvoiceLine) SetUnitPrice(val int64) {
+	s.UnitPrice = val
+}
+
+// SetDiscount sets the value of Discount.
+func (s *InvoiceLine) SetDiscount(val int64) {
+	s.Discount = val
+}
+
+// SetNet sets the value of Net.
+func (s *InvoiceLine) SetNet(val int64) {
+	s.Net = val
+}
+
+// SetTaxRatePpm sets the value of TaxRatePpm.
+func (s *InvoiceLine) SetTaxRatePpm(val int64) {
+	s.TaxRatePpm = val
+}
+
+// SetTax sets the value of Tax.
+func (s *InvoiceLine) SetTax(val int64) {
+	s.Tax = val
+}
+
+// SetTotal sets the value of Total.
+func (s *InvoiceLine) SetTotal(val int64) {
+	s.Total = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/InvoiceList
+type InvoiceList struct {
+	Items []Invoice `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *InvoiceList) GetItems() []Invoice {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *InvoiceList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *InvoiceList) SetItems(val []Invoice) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *InvoiceList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// How invoices are issued.
+// Ref: #/components/schemas/InvoiceSettings
+type InvoiceSettings struct {
+	// Whether ordered or shipped quantities are invoiced.
+	From InvoiceSettingsFrom `json:"from"`
+	// What invoice numbers begin with.
+	Series string `json:"series"`
+	// What credit notes' numbers begin with; not the same.
+	CreditSeries string `json:"credit_series"`
+	// Where to pay to, printed on invoices.
+	Bank OptString `json:"bank"`
+	// Where an invoice can be paid, with {order} in the place of the order's number; printed on invoices
+	// that no open checkout stands for.
+	PayURL OptString `json:"pay_url"`
+	// Printed at the foot of invoices.
+	Footer OptString `json:"footer"`
+}
+
+// GetFrom returns the value of From.
+func (s *InvoiceSettings) GetFrom() InvoiceSettingsFrom {
+	return s.From
+}
+
+// GetSeries returns the value of Series.
+func (s *InvoiceSettings) GetSeries() string {
+	return s.Series
+}
+
+// GetCreditSeries returns the value of CreditSeries.
+func (s *InvoiceSettings) GetCreditSeries() string {
+	return s.CreditSeries
+}
+
+// GetBank returns the value of Bank.
+func (s *InvoiceSettings) GetBank() OptString {
+	return s.Bank
+}
+
+// GetPayURL returns the value of PayURL.
+func (s *InvoiceSettings) GetPayURL() OptString {
+	return s.PayURL
+}
+
+// GetFooter returns the value of Footer.
+func (s *InvoiceSettings) GetFooter() OptString {
+	return s.Footer
+}
+
+// SetFrom sets the value of From.
+func (s *InvoiceSettings) SetFrom(val InvoiceSettingsFrom) {
+	s.From = val
+}
+
+// SetSeries sets the value of Series.
+func (s *InvoiceSettings) SetSeries(val string) {
+	s.Series = val
+}
+
+// SetCreditSeries sets the value of CreditSeries.
+func (s *InvoiceSettings) SetCreditSeries(val string) {
+	s.CreditSeries = val
+}
+
+// SetBank sets the value of Bank.
+func (s *InvoiceSettings) SetBank(val OptString) {
+	s.Bank = val
+}
+
+// SetPayURL sets the value of PayURL.
+func (s *InvoiceSettings) SetPayURL(val OptString) {
+	s.PayURL = val
+}
+
+// SetFooter sets the value of Footer.
+func (s *InvoiceSettings) SetFooter(val OptString) {
+	s.Footer = val
+}
+
+// Whether ordered or shipped quantities are invoiced.
+type InvoiceSettingsFrom string
+
+const (
+	InvoiceSettingsFromOrdered InvoiceSettingsFrom = "ordered"
+	InvoiceSettingsFromShipped InvoiceSettingsFrom = "shipped"
+)
+
+// AllValues returns all InvoiceSettingsFrom values.
+func (InvoiceSettingsFrom) AllValues() []InvoiceSettingsFrom {
+	return []InvoiceSettingsFrom{
+		InvoiceSettingsFromOrdered,
+		InvoiceSettingsFromShipped,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s InvoiceSettingsFrom) MarshalText() ([]byte, error) {
+	switch s {
+	case InvoiceSettingsFromOrdered:
+		return []byte(s), nil
+	case InvoiceSettingsFromShipped:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *InvoiceSettingsFrom) UnmarshalText(data []byte) error {
+	switch InvoiceSettingsFrom(data) {
+	case InvoiceSettingsFromOrdered:
+		*s = InvoiceSettingsFromOrdered
+		return nil
+	case InvoiceSettingsFromShipped:
+		*s = InvoiceSettingsFromShipped
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// `open` is to be paid, `overdue` past its day; `paid` and `credited` need nothing more. Follows from
+// the order's payments, the oldest invoice first.
+// Ref: #/components/schemas/InvoiceStatus
+type InvoiceStatus string
+
+const (
+	InvoiceStatusOpen     InvoiceStatus = "open"
+	InvoiceStatusOverdue  InvoiceStatus = "overdue"
+	InvoiceStatusPaid     InvoiceStatus = "paid"
+	InvoiceStatusCredited InvoiceStatus = "credited"
+)
+
+// AllValues returns all InvoiceStatus values.
+func (InvoiceStatus) AllValues() []InvoiceStatus {
+	return []InvoiceStatus{
+		InvoiceStatusOpen,
+		InvoiceStatusOverdue,
+		InvoiceStatusPaid,
+		InvoiceStatusCredited,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s InvoiceStatus) MarshalText() ([]byte, error) {
+	switch s {
+	case InvoiceStatusOpen:
+		return []byte(s), nil
+	case InvoiceStatusOverdue:
+		return []byte(s), nil
+	case InvoiceStatusPaid:
+		return []byte(s), nil
+	case InvoiceStatusCredited:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *InvoiceStatus) UnmarshalText(data []byte) error {
+	switch InvoiceStatus(data) {
+	case InvoiceStatusOpen:
+		*s = InvoiceStatusOpen
+		return nil
+	case InvoiceStatusOverdue:
+		*s = InvoiceStatusOverdue
+		return nil
+	case InvoiceStatusPaid:
+		*s = InvoiceStatusPaid
+		return nil
+	case InvoiceStatusCredited:
+		*s = InvoiceStatusCredited
 		return nil
 	default:
 		return errors.Errorf("invalid value: %q", data)
@@ -2212,6 +3493,63 @@ func (s *LocationList) SetItems(val []Location) {
 // SetNextCursor sets the value of NextCursor.
 func (s *LocationList) SetNextCursor(val NilString) {
 	s.NextCursor = val
+}
+
+// How it came in.
+// Ref: #/components/schemas/ManualMethod
+type ManualMethod string
+
+const (
+	ManualMethodBankTransfer ManualMethod = "bank_transfer"
+	ManualMethodCash         ManualMethod = "cash"
+	ManualMethodCheque       ManualMethod = "cheque"
+	ManualMethodOnAccount    ManualMethod = "on_account"
+)
+
+// AllValues returns all ManualMethod values.
+func (ManualMethod) AllValues() []ManualMethod {
+	return []ManualMethod{
+		ManualMethodBankTransfer,
+		ManualMethodCash,
+		ManualMethodCheque,
+		ManualMethodOnAccount,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s ManualMethod) MarshalText() ([]byte, error) {
+	switch s {
+	case ManualMethodBankTransfer:
+		return []byte(s), nil
+	case ManualMethodCash:
+		return []byte(s), nil
+	case ManualMethodCheque:
+		return []byte(s), nil
+	case ManualMethodOnAccount:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *ManualMethod) UnmarshalText(data []byte) error {
+	switch ManualMethod(data) {
+	case ManualMethodBankTransfer:
+		*s = ManualMethodBankTransfer
+		return nil
+	case ManualMethodCash:
+		*s = ManualMethodCash
+		return nil
+	case ManualMethodCheque:
+		*s = ManualMethodCheque
+		return nil
+	case ManualMethodOnAccount:
+		*s = ManualMethodOnAccount
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
 }
 
 // The caller.
@@ -2608,6 +3946,35 @@ func (s *Names) init() Names {
 	return m
 }
 
+// Where the customer comes back to.
+// Ref: #/components/schemas/NewCheckout
+type NewCheckout struct {
+	// After paying; the settings' or the console's page for the order.
+	SuccessURL OptString `json:"success_url"`
+	// After turning back.
+	CancelURL OptString `json:"cancel_url"`
+}
+
+// GetSuccessURL returns the value of SuccessURL.
+func (s *NewCheckout) GetSuccessURL() OptString {
+	return s.SuccessURL
+}
+
+// GetCancelURL returns the value of CancelURL.
+func (s *NewCheckout) GetCancelURL() OptString {
+	return s.CancelURL
+}
+
+// SetSuccessURL sets the value of SuccessURL.
+func (s *NewCheckout) SetSuccessURL(val OptString) {
+	s.SuccessURL = val
+}
+
+// SetCancelURL sets the value of CancelURL.
+func (s *NewCheckout) SetCancelURL(val OptString) {
+	s.CancelURL = val
+}
+
 // What is to be counted.
 // Ref: #/components/schemas/NewCount
 type NewCount struct {
@@ -2634,6 +4001,45 @@ func (s *NewCount) SetLocation(val LocationCode) {
 // SetNote sets the value of Note.
 func (s *NewCount) SetNote(val OptString) {
 	s.Note = val
+}
+
+// What to credit.
+// Ref: #/components/schemas/NewCreditNote
+type NewCreditNote struct {
+	Lines  []PickLine        `json:"lines"`
+	Amount OptPositiveAmount `json:"amount"`
+	// Why; printed on it.
+	Reason string `json:"reason"`
+}
+
+// GetLines returns the value of Lines.
+func (s *NewCreditNote) GetLines() []PickLine {
+	return s.Lines
+}
+
+// GetAmount returns the value of Amount.
+func (s *NewCreditNote) GetAmount() OptPositiveAmount {
+	return s.Amount
+}
+
+// GetReason returns the value of Reason.
+func (s *NewCreditNote) GetReason() string {
+	return s.Reason
+}
+
+// SetLines sets the value of Lines.
+func (s *NewCreditNote) SetLines(val []PickLine) {
+	s.Lines = val
+}
+
+// SetAmount sets the value of Amount.
+func (s *NewCreditNote) SetAmount(val OptPositiveAmount) {
+	s.Amount = val
+}
+
+// SetReason sets the value of Reason.
+func (s *NewCreditNote) SetReason(val string) {
+	s.Reason = val
 }
 
 // A customer to create.
@@ -2763,6 +4169,34 @@ func (s *NewCustomer) SetShippingAddress(val OptAddress) {
 // SetAttributes sets the value of Attributes.
 func (s *NewCustomer) SetAttributes(val OptAttributes) {
 	s.Attributes = val
+}
+
+// What to invoice.
+// Ref: #/components/schemas/NewInvoice
+type NewInvoice struct {
+	Lines []PickLine `json:"lines"`
+	// Printed on it.
+	Note OptString `json:"note"`
+}
+
+// GetLines returns the value of Lines.
+func (s *NewInvoice) GetLines() []PickLine {
+	return s.Lines
+}
+
+// GetNote returns the value of Note.
+func (s *NewInvoice) GetNote() OptString {
+	return s.Note
+}
+
+// SetLines sets the value of Lines.
+func (s *NewInvoice) SetLines(val []PickLine) {
+	s.Lines = val
+}
+
+// SetNote sets the value of Note.
+func (s *NewInvoice) SetNote(val OptString) {
+	s.Note = val
 }
 
 // A line as a client gives it.
@@ -3171,6 +4605,96 @@ func (s *NewOrder) SetAttributes(val OptAttributes) {
 	s.Attributes = val
 }
 
+// A payment that came in by hand.
+// Ref: #/components/schemas/NewPayment
+type NewPayment struct {
+	Method   ManualMethod   `json:"method"`
+	Amount   PositiveAmount `json:"amount"`
+	Currency OptCurrency    `json:"currency"`
+	// What stands on the statement, or the cheque's number.
+	Reference OptString `json:"reference"`
+	// A note for staff.
+	Note OptString `json:"note"`
+	// When it came in; now. Not in the future.
+	ReceivedAt OptDateTime `json:"received_at"`
+	// Take more than is to pay.
+	AllowOverpayment OptBool `json:"allow_overpayment"`
+}
+
+// GetMethod returns the value of Method.
+func (s *NewPayment) GetMethod() ManualMethod {
+	return s.Method
+}
+
+// GetAmount returns the value of Amount.
+func (s *NewPayment) GetAmount() PositiveAmount {
+	return s.Amount
+}
+
+// GetCurrency returns the value of Currency.
+func (s *NewPayment) GetCurrency() OptCurrency {
+	return s.Currency
+}
+
+// GetReference returns the value of Reference.
+func (s *NewPayment) GetReference() OptString {
+	return s.Reference
+}
+
+// GetNote returns the value of Note.
+func (s *NewPayment) GetNote() OptString {
+	return s.Note
+}
+
+// GetReceivedAt returns the value of ReceivedAt.
+func (s *NewPayment) GetReceivedAt() OptDateTime {
+	return s.ReceivedAt
+}
+
+// GetAllowOverpayment returns the value of AllowOverpayment.
+func (s *NewPayment) GetAllowOverpayment() OptBool {
+	return s.AllowOverpayment
+}
+
+// SetMethod sets the value of Method.
+func (s *NewPayment) SetMethod(val ManualMethod) {
+	s.Method = val
+}
+
+// SetAmount sets the value of Amount.
+func (s *NewPayment) SetAmount(val PositiveAmount) {
+	s.Amount = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *NewPayment) SetCurrency(val OptCurrency) {
+	s.Currency = val
+}
+
+// SetReference sets the value of Reference.
+func (s *NewPayment) SetReference(val OptString) {
+	s.Reference = val
+}
+
+// SetNote sets the value of Note.
+func (s *NewPayment) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetReceivedAt sets the value of ReceivedAt.
+func (s *NewPayment) SetReceivedAt(val OptDateTime) {
+	s.ReceivedAt = val
+}
+
+// SetAllowOverpayment sets the value of AllowOverpayment.
+func (s *NewPayment) SetAllowOverpayment(val OptBool) {
+	s.AllowOverpayment = val
+}
+
+// Nothing has to be said.
+// Ref: #/components/schemas/NewPaymentIntent
+type NewPaymentIntent struct{}
+
 // A product to create.
 // Ref: #/components/schemas/NewProduct
 type NewProduct struct {
@@ -3326,6 +4850,46 @@ func (s *NewProductBins) init() NewProductBins {
 		*s = m
 	}
 	return m
+}
+
+// What to pay back.
+// Ref: #/components/schemas/NewRefund
+type NewRefund struct {
+	Amount OptPositiveAmount `json:"amount"`
+	// Why.
+	Reason string `json:"reason"`
+	// Of what goes back by hand: what stands on the statement.
+	Reference OptString `json:"reference"`
+}
+
+// GetAmount returns the value of Amount.
+func (s *NewRefund) GetAmount() OptPositiveAmount {
+	return s.Amount
+}
+
+// GetReason returns the value of Reason.
+func (s *NewRefund) GetReason() string {
+	return s.Reason
+}
+
+// GetReference returns the value of Reference.
+func (s *NewRefund) GetReference() OptString {
+	return s.Reference
+}
+
+// SetAmount sets the value of Amount.
+func (s *NewRefund) SetAmount(val OptPositiveAmount) {
+	s.Amount = val
+}
+
+// SetReason sets the value of Reason.
+func (s *NewRefund) SetReason(val string) {
+	s.Reason = val
+}
+
+// SetReference sets the value of Reference.
+func (s *NewRefund) SetReference(val OptString) {
+	s.Reference = val
 }
 
 // What came back.
@@ -4013,6 +5577,52 @@ func (o OptCancellation) Or(d Cancellation) Cancellation {
 	return d
 }
 
+// NewOptCapture returns new OptCapture with value set to v.
+func NewOptCapture(v Capture) OptCapture {
+	return OptCapture{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptCapture is optional Capture.
+type OptCapture struct {
+	Value Capture
+	Set   bool
+}
+
+// IsSet returns true if OptCapture was set.
+func (o OptCapture) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptCapture) Reset() {
+	var v Capture
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptCapture) SetTo(v Capture) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptCapture) Get() (v Capture, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptCapture) Or(d Capture) Capture {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptCompany returns new OptCompany with value set to v.
 func NewOptCompany(v Company) OptCompany {
 	return OptCompany{
@@ -4519,6 +6129,52 @@ func (o OptImportOrder) Or(d ImportOrder) ImportOrder {
 	return d
 }
 
+// NewOptImportOrderPayment returns new OptImportOrderPayment with value set to v.
+func NewOptImportOrderPayment(v ImportOrderPayment) OptImportOrderPayment {
+	return OptImportOrderPayment{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptImportOrderPayment is optional ImportOrderPayment.
+type OptImportOrderPayment struct {
+	Value ImportOrderPayment
+	Set   bool
+}
+
+// IsSet returns true if OptImportOrderPayment was set.
+func (o OptImportOrderPayment) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptImportOrderPayment) Reset() {
+	var v ImportOrderPayment
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptImportOrderPayment) SetTo(v ImportOrderPayment) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptImportOrderPayment) Get() (v ImportOrderPayment, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptImportOrderPayment) Or(d ImportOrderPayment) ImportOrderPayment {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptImportOrderStatus returns new OptImportOrderStatus with value set to v.
 func NewOptImportOrderStatus(v ImportOrderStatus) OptImportOrderStatus {
 	return OptImportOrderStatus{
@@ -4657,6 +6313,98 @@ func (o OptInt64) Or(d int64) int64 {
 	return d
 }
 
+// NewOptInvoiceSettings returns new OptInvoiceSettings with value set to v.
+func NewOptInvoiceSettings(v InvoiceSettings) OptInvoiceSettings {
+	return OptInvoiceSettings{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptInvoiceSettings is optional InvoiceSettings.
+type OptInvoiceSettings struct {
+	Value InvoiceSettings
+	Set   bool
+}
+
+// IsSet returns true if OptInvoiceSettings was set.
+func (o OptInvoiceSettings) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptInvoiceSettings) Reset() {
+	var v InvoiceSettings
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptInvoiceSettings) SetTo(v InvoiceSettings) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptInvoiceSettings) Get() (v InvoiceSettings, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptInvoiceSettings) Or(d InvoiceSettings) InvoiceSettings {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptInvoiceStatus returns new OptInvoiceStatus with value set to v.
+func NewOptInvoiceStatus(v InvoiceStatus) OptInvoiceStatus {
+	return OptInvoiceStatus{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptInvoiceStatus is optional InvoiceStatus.
+type OptInvoiceStatus struct {
+	Value InvoiceStatus
+	Set   bool
+}
+
+// IsSet returns true if OptInvoiceStatus was set.
+func (o OptInvoiceStatus) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptInvoiceStatus) Reset() {
+	var v InvoiceStatus
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptInvoiceStatus) SetTo(v InvoiceStatus) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptInvoiceStatus) Get() (v InvoiceStatus, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptInvoiceStatus) Or(d InvoiceStatus) InvoiceStatus {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptLocale returns new OptLocale with value set to v.
 func NewOptLocale(v Locale) OptLocale {
 	return OptLocale{
@@ -4789,6 +6537,98 @@ func (o OptNames) Get() (v Names, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptNames) Or(d Names) Names {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptNewCheckout returns new OptNewCheckout with value set to v.
+func NewOptNewCheckout(v NewCheckout) OptNewCheckout {
+	return OptNewCheckout{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNewCheckout is optional NewCheckout.
+type OptNewCheckout struct {
+	Value NewCheckout
+	Set   bool
+}
+
+// IsSet returns true if OptNewCheckout was set.
+func (o OptNewCheckout) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNewCheckout) Reset() {
+	var v NewCheckout
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptNewCheckout) SetTo(v NewCheckout) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNewCheckout) Get() (v NewCheckout, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNewCheckout) Or(d NewCheckout) NewCheckout {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptNewInvoice returns new OptNewInvoice with value set to v.
+func NewOptNewInvoice(v NewInvoice) OptNewInvoice {
+	return OptNewInvoice{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNewInvoice is optional NewInvoice.
+type OptNewInvoice struct {
+	Value NewInvoice
+	Set   bool
+}
+
+// IsSet returns true if OptNewInvoice was set.
+func (o OptNewInvoice) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNewInvoice) Reset() {
+	var v NewInvoice
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptNewInvoice) SetTo(v NewInvoice) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNewInvoice) Get() (v NewInvoice, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNewInvoice) Or(d NewInvoice) NewInvoice {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -5115,6 +6955,144 @@ func (o OptPackages) Or(d Packages) Packages {
 	return d
 }
 
+// NewOptPaymentMethod returns new OptPaymentMethod with value set to v.
+func NewOptPaymentMethod(v PaymentMethod) OptPaymentMethod {
+	return OptPaymentMethod{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPaymentMethod is optional PaymentMethod.
+type OptPaymentMethod struct {
+	Value PaymentMethod
+	Set   bool
+}
+
+// IsSet returns true if OptPaymentMethod was set.
+func (o OptPaymentMethod) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPaymentMethod) Reset() {
+	var v PaymentMethod
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPaymentMethod) SetTo(v PaymentMethod) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPaymentMethod) Get() (v PaymentMethod, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPaymentMethod) Or(d PaymentMethod) PaymentMethod {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPaymentSettings returns new OptPaymentSettings with value set to v.
+func NewOptPaymentSettings(v PaymentSettings) OptPaymentSettings {
+	return OptPaymentSettings{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPaymentSettings is optional PaymentSettings.
+type OptPaymentSettings struct {
+	Value PaymentSettings
+	Set   bool
+}
+
+// IsSet returns true if OptPaymentSettings was set.
+func (o OptPaymentSettings) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPaymentSettings) Reset() {
+	var v PaymentSettings
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPaymentSettings) SetTo(v PaymentSettings) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPaymentSettings) Get() (v PaymentSettings, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPaymentSettings) Or(d PaymentSettings) PaymentSettings {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPaymentState returns new OptPaymentState with value set to v.
+func NewOptPaymentState(v PaymentState) OptPaymentState {
+	return OptPaymentState{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPaymentState is optional PaymentState.
+type OptPaymentState struct {
+	Value PaymentState
+	Set   bool
+}
+
+// IsSet returns true if OptPaymentState was set.
+func (o OptPaymentState) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPaymentState) Reset() {
+	var v PaymentState
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPaymentState) SetTo(v PaymentState) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPaymentState) Get() (v PaymentState, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPaymentState) Or(d PaymentState) PaymentState {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptPaymentStatus returns new OptPaymentStatus with value set to v.
 func NewOptPaymentStatus(v PaymentStatus) OptPaymentStatus {
 	return OptPaymentStatus{
@@ -5201,6 +7179,52 @@ func (o OptPhone) Get() (v Phone, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptPhone) Or(d Phone) Phone {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPositiveAmount returns new OptPositiveAmount with value set to v.
+func NewOptPositiveAmount(v PositiveAmount) OptPositiveAmount {
+	return OptPositiveAmount{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPositiveAmount is optional PositiveAmount.
+type OptPositiveAmount struct {
+	Value PositiveAmount
+	Set   bool
+}
+
+// IsSet returns true if OptPositiveAmount was set.
+func (o OptPositiveAmount) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPositiveAmount) Reset() {
+	var v PositiveAmount
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPositiveAmount) SetTo(v PositiveAmount) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPositiveAmount) Get() (v PositiveAmount, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPositiveAmount) Or(d PositiveAmount) PositiveAmount {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -5713,6 +7737,52 @@ func (o OptTransferStatus) Or(d TransferStatus) TransferStatus {
 	return d
 }
 
+// NewOptVoidPayment returns new OptVoidPayment with value set to v.
+func NewOptVoidPayment(v VoidPayment) OptVoidPayment {
+	return OptVoidPayment{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptVoidPayment is optional VoidPayment.
+type OptVoidPayment struct {
+	Value VoidPayment
+	Set   bool
+}
+
+// IsSet returns true if OptVoidPayment was set.
+func (o OptVoidPayment) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptVoidPayment) Reset() {
+	var v VoidPayment
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptVoidPayment) SetTo(v VoidPayment) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptVoidPayment) Get() (v VoidPayment, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptVoidPayment) Or(d VoidPayment) VoidPayment {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptWeight returns new OptWeight with value set to v.
 func NewOptWeight(v Weight) OptWeight {
 	return OptWeight{
@@ -5770,8 +7840,8 @@ type Order struct {
 	Status  OrderStatus `json:"status"`
 	// Whether it may not go on.
 	OnHold bool `json:"on_hold"`
-	// Why it is on hold: `approval` (discount above the limit), `stock` (gave way to an adjustment) or
-	// words.
+	// Why it is on hold: `approval` (discount above the limit), `stock` (gave way to an adjustment),
+	// `dispute` (the customer's bank wants the money back) or words.
 	HoldReason    OptString        `json:"hold_reason"`
 	Attributes    Attributes       `json:"attributes"`
 	PaymentStatus OptPaymentStatus `json:"payment_status"`
@@ -5796,8 +7866,14 @@ type Order struct {
 	Paid OptInt64 `json:"paid"`
 	// What was paid back.
 	Refunded OptInt64 `json:"refunded"`
-	// What is still to pay.
+	// What credit notes took off what is owed.
+	Credited OptInt64 `json:"credited"`
+	// What is sure to come in, and not captured yet.
+	Authorized OptInt64 `json:"authorized"`
+	// What is still to pay: total − credited − paid + refunded. Negative is the customer's credit.
 	Balance OptInt64 `json:"balance"`
+	// When it is cancelled unless it is paid, if it is prepaid.
+	PayBy OptDateTime `json:"pay_by"`
 	// The responsible salesperson.
 	Owner string `json:"owner"`
 	// Who entered it.
@@ -5919,9 +7995,24 @@ func (s *Order) GetRefunded() OptInt64 {
 	return s.Refunded
 }
 
+// GetCredited returns the value of Credited.
+func (s *Order) GetCredited() OptInt64 {
+	return s.Credited
+}
+
+// GetAuthorized returns the value of Authorized.
+func (s *Order) GetAuthorized() OptInt64 {
+	return s.Authorized
+}
+
 // GetBalance returns the value of Balance.
 func (s *Order) GetBalance() OptInt64 {
 	return s.Balance
+}
+
+// GetPayBy returns the value of PayBy.
+func (s *Order) GetPayBy() OptDateTime {
+	return s.PayBy
 }
 
 // GetOwner returns the value of Owner.
@@ -6079,9 +8170,24 @@ func (s *Order) SetRefunded(val OptInt64) {
 	s.Refunded = val
 }
 
+// SetCredited sets the value of Credited.
+func (s *Order) SetCredited(val OptInt64) {
+	s.Credited = val
+}
+
+// SetAuthorized sets the value of Authorized.
+func (s *Order) SetAuthorized(val OptInt64) {
+	s.Authorized = val
+}
+
 // SetBalance sets the value of Balance.
 func (s *Order) SetBalance(val OptInt64) {
 	s.Balance = val
+}
+
+// SetPayBy sets the value of PayBy.
+func (s *Order) SetPayBy(val OptDateTime) {
+	s.PayBy = val
 }
 
 // SetOwner sets the value of Owner.
@@ -6411,6 +8517,793 @@ func (s *OrderStatus) UnmarshalText(data []byte) error {
 
 type Packages int
 
+// Money that comes in for an order.
+// Ref: #/components/schemas/Payment
+type Payment struct {
+	ID      ID            `json:"id"`
+	OrderID ID            `json:"order_id"`
+	Method  PaymentMethod `json:"method"`
+	// At Stripe: card, alipay, wechat_pay, ….
+	Via OptString `json:"via"`
+	// What was asked for or came in.
+	Amount   int64        `json:"amount"`
+	Currency Currency     `json:"currency"`
+	Status   PaymentState `json:"status"`
+	// What came in.
+	Received int64 `json:"received"`
+	// What went back or is to, disputes that were lost included.
+	Refunded int64 `json:"refunded"`
+	// What can still go back.
+	Refundable int64 `json:"refundable"`
+	// What the customer's bank wants back.
+	Disputed OptInt64 `json:"disputed"`
+	// What stands on the statement.
+	Reference OptString `json:"reference"`
+	// A note for staff.
+	Note OptString `json:"note"`
+	// Why the last try failed, in Stripe's words.
+	Failure OptString `json:"failure"`
+	// Why it was reversed.
+	ReverseReason OptString `json:"reverse_reason"`
+	// Who recorded it or asked for it.
+	By OptString `json:"by"`
+	// Where it is paid, while it is pending.
+	URL OptString `json:"url"`
+	// Until when it can be paid there.
+	ExpiresAt OptDateTime `json:"expires_at"`
+	Refunds   []Refund    `json:"refunds"`
+	// When it came in.
+	ReceivedAt OptDateTime `json:"received_at"`
+	// When it was entered.
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// GetID returns the value of ID.
+func (s *Payment) GetID() ID {
+	return s.ID
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *Payment) GetOrderID() ID {
+	return s.OrderID
+}
+
+// GetMethod returns the value of Method.
+func (s *Payment) GetMethod() PaymentMethod {
+	return s.Method
+}
+
+// GetVia returns the value of Via.
+func (s *Payment) GetVia() OptString {
+	return s.Via
+}
+
+// GetAmount returns the value of Amount.
+func (s *Payment) GetAmount() int64 {
+	return s.Amount
+}
+
+// GetCurrency returns the value of Currency.
+func (s *Payment) GetCurrency() Currency {
+	return s.Currency
+}
+
+// GetStatus returns the value of Status.
+func (s *Payment) GetStatus() PaymentState {
+	return s.Status
+}
+
+// GetReceived returns the value of Received.
+func (s *Payment) GetReceived() int64 {
+	return s.Received
+}
+
+// GetRefunded returns the value of Refunded.
+func (s *Payment) GetRefunded() int64 {
+	return s.Refunded
+}
+
+// GetRefundable returns the value of Refundable.
+func (s *Payment) GetRefundable() int64 {
+	return s.Refundable
+}
+
+// GetDisputed returns the value of Disputed.
+func (s *Payment) GetDisputed() OptInt64 {
+	return s.Disputed
+}
+
+// GetReference returns the value of Reference.
+func (s *Payment) GetReference() OptString {
+	return s.Reference
+}
+
+// GetNote returns the value of Note.
+func (s *Payment) GetNote() OptString {
+	return s.Note
+}
+
+// GetFailure returns the value of Failure.
+func (s *Payment) GetFailure() OptString {
+	return s.Failure
+}
+
+// GetReverseReason returns the value of ReverseReason.
+func (s *Payment) GetReverseReason() OptString {
+	return s.ReverseReason
+}
+
+// GetBy returns the value of By.
+func (s *Payment) GetBy() OptString {
+	return s.By
+}
+
+// GetURL returns the value of URL.
+func (s *Payment) GetURL() OptString {
+	return s.URL
+}
+
+// GetExpiresAt returns the value of ExpiresAt.
+func (s *Payment) GetExpiresAt() OptDateTime {
+	return s.ExpiresAt
+}
+
+// GetRefunds returns the value of Refunds.
+func (s *Payment) GetRefunds() []Refund {
+	return s.Refunds
+}
+
+// GetReceivedAt returns the value of ReceivedAt.
+func (s *Payment) GetReceivedAt() OptDateTime {
+	return s.ReceivedAt
+}
+
+// GetCreatedAt returns the value of CreatedAt.
+func (s *Payment) GetCreatedAt() time.Time {
+	return s.CreatedAt
+}
+
+// SetID sets the value of ID.
+func (s *Payment) SetID(val ID) {
+	s.ID = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *Payment) SetOrderID(val ID) {
+	s.OrderID = val
+}
+
+// SetMethod sets the value of Method.
+func (s *Payment) SetMethod(val PaymentMethod) {
+	s.Method = val
+}
+
+// SetVia sets the value of Via.
+func (s *Payment) SetVia(val OptString) {
+	s.Via = val
+}
+
+// SetAmount sets the value of Amount.
+func (s *Payment) SetAmount(val int64) {
+	s.Amount = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *Payment) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// SetStatus sets the value of Status.
+func (s *Payment) SetStatus(val PaymentState) {
+	s.Status = val
+}
+
+// SetReceived sets the value of Received.
+func (s *Payment) SetReceived(val int64) {
+	s.Received = val
+}
+
+// SetRefunded sets the value of Refunded.
+func (s *Payment) SetRefunded(val int64) {
+	s.Refunded = val
+}
+
+// SetRefundable sets the value of Refundable.
+func (s *Payment) SetRefundable(val int64) {
+	s.Refundable = val
+}
+
+// SetDisputed sets the value of Disputed.
+func (s *Payment) SetDisputed(val OptInt64) {
+	s.Disputed = val
+}
+
+// SetReference sets the value of Reference.
+func (s *Payment) SetReference(val OptString) {
+	s.Reference = val
+}
+
+// SetNote sets the value of Note.
+func (s *Payment) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetFailure sets the value of Failure.
+func (s *Payment) SetFailure(val OptString) {
+	s.Failure = val
+}
+
+// SetReverseReason sets the value of ReverseReason.
+func (s *Payment) SetReverseReason(val OptString) {
+	s.ReverseReason = val
+}
+
+// SetBy sets the value of By.
+func (s *Payment) SetBy(val OptString) {
+	s.By = val
+}
+
+// SetURL sets the value of URL.
+func (s *Payment) SetURL(val OptString) {
+	s.URL = val
+}
+
+// SetExpiresAt sets the value of ExpiresAt.
+func (s *Payment) SetExpiresAt(val OptDateTime) {
+	s.ExpiresAt = val
+}
+
+// SetRefunds sets the value of Refunds.
+func (s *Payment) SetRefunds(val []Refund) {
+	s.Refunds = val
+}
+
+// SetReceivedAt sets the value of ReceivedAt.
+func (s *Payment) SetReceivedAt(val OptDateTime) {
+	s.ReceivedAt = val
+}
+
+// SetCreatedAt sets the value of CreatedAt.
+func (s *Payment) SetCreatedAt(val time.Time) {
+	s.CreatedAt = val
+}
+
+// PaymentHeaders wraps Payment with response headers.
+type PaymentHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            Payment
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *PaymentHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *PaymentHeaders) GetResponse() Payment {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *PaymentHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *PaymentHeaders) SetResponse(val Payment) {
+	s.Response = val
+}
+
+// A PaymentIntent.
+// Ref: #/components/schemas/PaymentIntent
+type PaymentIntent struct {
+	PaymentID ID `json:"payment_id"`
+	// Stripe's id of it.
+	PaymentIntent string `json:"payment_intent"`
+	// For Stripe.js on the customer's page alone.
+	ClientSecret string `json:"client_secret"`
+	// What it asks for.
+	Amount   int64    `json:"amount"`
+	Currency Currency `json:"currency"`
+}
+
+// GetPaymentID returns the value of PaymentID.
+func (s *PaymentIntent) GetPaymentID() ID {
+	return s.PaymentID
+}
+
+// GetPaymentIntent returns the value of PaymentIntent.
+func (s *PaymentIntent) GetPaymentIntent() string {
+	return s.PaymentIntent
+}
+
+// GetClientSecret returns the value of ClientSecret.
+func (s *PaymentIntent) GetClientSecret() string {
+	return s.ClientSecret
+}
+
+// GetAmount returns the value of Amount.
+func (s *PaymentIntent) GetAmount() int64 {
+	return s.Amount
+}
+
+// GetCurrency returns the value of Currency.
+func (s *PaymentIntent) GetCurrency() Currency {
+	return s.Currency
+}
+
+// SetPaymentID sets the value of PaymentID.
+func (s *PaymentIntent) SetPaymentID(val ID) {
+	s.PaymentID = val
+}
+
+// SetPaymentIntent sets the value of PaymentIntent.
+func (s *PaymentIntent) SetPaymentIntent(val string) {
+	s.PaymentIntent = val
+}
+
+// SetClientSecret sets the value of ClientSecret.
+func (s *PaymentIntent) SetClientSecret(val string) {
+	s.ClientSecret = val
+}
+
+// SetAmount sets the value of Amount.
+func (s *PaymentIntent) SetAmount(val int64) {
+	s.Amount = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *PaymentIntent) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// PaymentIntentHeaders wraps PaymentIntent with response headers.
+type PaymentIntentHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            PaymentIntent
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *PaymentIntentHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *PaymentIntentHeaders) GetResponse() PaymentIntent {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *PaymentIntentHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *PaymentIntentHeaders) SetResponse(val PaymentIntent) {
+	s.Response = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/PaymentList
+type PaymentList struct {
+	Items []Payment `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *PaymentList) GetItems() []Payment {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *PaymentList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *PaymentList) SetItems(val []Payment) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *PaymentList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// How it comes in. What the customer chose at Stripe is `via`.
+// Ref: #/components/schemas/PaymentMethod
+type PaymentMethod string
+
+const (
+	PaymentMethodStripe       PaymentMethod = "stripe"
+	PaymentMethodBankTransfer PaymentMethod = "bank_transfer"
+	PaymentMethodCash         PaymentMethod = "cash"
+	PaymentMethodCheque       PaymentMethod = "cheque"
+	PaymentMethodOnAccount    PaymentMethod = "on_account"
+)
+
+// AllValues returns all PaymentMethod values.
+func (PaymentMethod) AllValues() []PaymentMethod {
+	return []PaymentMethod{
+		PaymentMethodStripe,
+		PaymentMethodBankTransfer,
+		PaymentMethodCash,
+		PaymentMethodCheque,
+		PaymentMethodOnAccount,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s PaymentMethod) MarshalText() ([]byte, error) {
+	switch s {
+	case PaymentMethodStripe:
+		return []byte(s), nil
+	case PaymentMethodBankTransfer:
+		return []byte(s), nil
+	case PaymentMethodCash:
+		return []byte(s), nil
+	case PaymentMethodCheque:
+		return []byte(s), nil
+	case PaymentMethodOnAccount:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *PaymentMethod) UnmarshalText(data []byte) error {
+	switch PaymentMethod(data) {
+	case PaymentMethodStripe:
+		*s = PaymentMethodStripe
+		return nil
+	case PaymentMethodBankTransfer:
+		*s = PaymentMethodBankTransfer
+		return nil
+	case PaymentMethodCash:
+		*s = PaymentMethodCash
+		return nil
+	case PaymentMethodCheque:
+		*s = PaymentMethodCheque
+		return nil
+	case PaymentMethodOnAccount:
+		*s = PaymentMethodOnAccount
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// Something that Stripe sent and that does not match.
+// Ref: #/components/schemas/PaymentReview
+type PaymentReview struct {
+	ID ID `json:"id"`
+	// Stripe's id of the event.
+	Event string `json:"event"`
+	// Stripe's type of the event.
+	Type string `json:"type"`
+	// Stripe's id of what it is about.
+	Object  string `json:"object"`
+	OrderID OptID  `json:"order_id"`
+	// What does not match.
+	Problem string `json:"problem"`
+	// Whether somebody looked.
+	Resolved bool `json:"resolved"`
+	// What they found.
+	Note OptString `json:"note"`
+	// Who.
+	ResolvedBy OptString `json:"resolved_by"`
+	// When it came.
+	At time.Time `json:"at"`
+}
+
+// GetID returns the value of ID.
+func (s *PaymentReview) GetID() ID {
+	return s.ID
+}
+
+// GetEvent returns the value of Event.
+func (s *PaymentReview) GetEvent() string {
+	return s.Event
+}
+
+// GetType returns the value of Type.
+func (s *PaymentReview) GetType() string {
+	return s.Type
+}
+
+// GetObject returns the value of Object.
+func (s *PaymentReview) GetObject() string {
+	return s.Object
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *PaymentReview) GetOrderID() OptID {
+	return s.OrderID
+}
+
+// GetProblem returns the value of Problem.
+func (s *PaymentReview) GetProblem() string {
+	return s.Problem
+}
+
+// GetResolved returns the value of Resolved.
+func (s *PaymentReview) GetResolved() bool {
+	return s.Resolved
+}
+
+// GetNote returns the value of Note.
+func (s *PaymentReview) GetNote() OptString {
+	return s.Note
+}
+
+// GetResolvedBy returns the value of ResolvedBy.
+func (s *PaymentReview) GetResolvedBy() OptString {
+	return s.ResolvedBy
+}
+
+// GetAt returns the value of At.
+func (s *PaymentReview) GetAt() time.Time {
+	return s.At
+}
+
+// SetID sets the value of ID.
+func (s *PaymentReview) SetID(val ID) {
+	s.ID = val
+}
+
+// SetEvent sets the value of Event.
+func (s *PaymentReview) SetEvent(val string) {
+	s.Event = val
+}
+
+// SetType sets the value of Type.
+func (s *PaymentReview) SetType(val string) {
+	s.Type = val
+}
+
+// SetObject sets the value of Object.
+func (s *PaymentReview) SetObject(val string) {
+	s.Object = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *PaymentReview) SetOrderID(val OptID) {
+	s.OrderID = val
+}
+
+// SetProblem sets the value of Problem.
+func (s *PaymentReview) SetProblem(val string) {
+	s.Problem = val
+}
+
+// SetResolved sets the value of Resolved.
+func (s *PaymentReview) SetResolved(val bool) {
+	s.Resolved = val
+}
+
+// SetNote sets the value of Note.
+func (s *PaymentReview) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetResolvedBy sets the value of ResolvedBy.
+func (s *PaymentReview) SetResolvedBy(val OptString) {
+	s.ResolvedBy = val
+}
+
+// SetAt sets the value of At.
+func (s *PaymentReview) SetAt(val time.Time) {
+	s.At = val
+}
+
+// PaymentReviewHeaders wraps PaymentReview with response headers.
+type PaymentReviewHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            PaymentReview
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *PaymentReviewHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *PaymentReviewHeaders) GetResponse() PaymentReview {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *PaymentReviewHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *PaymentReviewHeaders) SetResponse(val PaymentReview) {
+	s.Response = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/PaymentReviewList
+type PaymentReviewList struct {
+	Items []PaymentReview `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *PaymentReviewList) GetItems() []PaymentReview {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *PaymentReviewList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *PaymentReviewList) SetItems(val []PaymentReview) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *PaymentReviewList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// How payments are taken.
+// Ref: #/components/schemas/PaymentSettings
+type PaymentSettings struct {
+	// Whether Stripe takes the money at once, or authorises it and takes it when goods leave.
+	Capture PaymentSettingsCapture `json:"capture"`
+	// How long after it is confirmed an unpaid prepaid order is cancelled and its stock released; 0 is
+	// never.
+	ExpireAfterMinutes int64 `json:"expire_after_minutes"`
+}
+
+// GetCapture returns the value of Capture.
+func (s *PaymentSettings) GetCapture() PaymentSettingsCapture {
+	return s.Capture
+}
+
+// GetExpireAfterMinutes returns the value of ExpireAfterMinutes.
+func (s *PaymentSettings) GetExpireAfterMinutes() int64 {
+	return s.ExpireAfterMinutes
+}
+
+// SetCapture sets the value of Capture.
+func (s *PaymentSettings) SetCapture(val PaymentSettingsCapture) {
+	s.Capture = val
+}
+
+// SetExpireAfterMinutes sets the value of ExpireAfterMinutes.
+func (s *PaymentSettings) SetExpireAfterMinutes(val int64) {
+	s.ExpireAfterMinutes = val
+}
+
+// Whether Stripe takes the money at once, or authorises it and takes it when goods leave.
+type PaymentSettingsCapture string
+
+const (
+	PaymentSettingsCaptureAtOnce     PaymentSettingsCapture = "at_once"
+	PaymentSettingsCaptureOnShipment PaymentSettingsCapture = "on_shipment"
+)
+
+// AllValues returns all PaymentSettingsCapture values.
+func (PaymentSettingsCapture) AllValues() []PaymentSettingsCapture {
+	return []PaymentSettingsCapture{
+		PaymentSettingsCaptureAtOnce,
+		PaymentSettingsCaptureOnShipment,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s PaymentSettingsCapture) MarshalText() ([]byte, error) {
+	switch s {
+	case PaymentSettingsCaptureAtOnce:
+		return []byte(s), nil
+	case PaymentSettingsCaptureOnShipment:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *PaymentSettingsCapture) UnmarshalText(data []byte) error {
+	switch PaymentSettingsCapture(data) {
+	case PaymentSettingsCaptureAtOnce:
+		*s = PaymentSettingsCaptureAtOnce
+		return nil
+	case PaymentSettingsCaptureOnShipment:
+		*s = PaymentSettingsCaptureOnShipment
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// `pending`: asked for, nothing came. `processing`: under way, such as a bank debit. `authorized`:
+// sure, to be captured. `succeeded`: it came in. `failed`: it will not come. `cancelled`: given up.
+// `reversed`: recorded by mistake. States only move forward.
+// Ref: #/components/schemas/PaymentState
+type PaymentState string
+
+const (
+	PaymentStatePending    PaymentState = "pending"
+	PaymentStateProcessing PaymentState = "processing"
+	PaymentStateAuthorized PaymentState = "authorized"
+	PaymentStateSucceeded  PaymentState = "succeeded"
+	PaymentStateFailed     PaymentState = "failed"
+	PaymentStateCancelled  PaymentState = "cancelled"
+	PaymentStateReversed   PaymentState = "reversed"
+)
+
+// AllValues returns all PaymentState values.
+func (PaymentState) AllValues() []PaymentState {
+	return []PaymentState{
+		PaymentStatePending,
+		PaymentStateProcessing,
+		PaymentStateAuthorized,
+		PaymentStateSucceeded,
+		PaymentStateFailed,
+		PaymentStateCancelled,
+		PaymentStateReversed,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s PaymentState) MarshalText() ([]byte, error) {
+	switch s {
+	case PaymentStatePending:
+		return []byte(s), nil
+	case PaymentStateProcessing:
+		return []byte(s), nil
+	case PaymentStateAuthorized:
+		return []byte(s), nil
+	case PaymentStateSucceeded:
+		return []byte(s), nil
+	case PaymentStateFailed:
+		return []byte(s), nil
+	case PaymentStateCancelled:
+		return []byte(s), nil
+	case PaymentStateReversed:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *PaymentState) UnmarshalText(data []byte) error {
+	switch PaymentState(data) {
+	case PaymentStatePending:
+		*s = PaymentStatePending
+		return nil
+	case PaymentStateProcessing:
+		*s = PaymentStateProcessing
+		return nil
+	case PaymentStateAuthorized:
+		*s = PaymentStateAuthorized
+		return nil
+	case PaymentStateSucceeded:
+		*s = PaymentStateSucceeded
+		return nil
+	case PaymentStateFailed:
+		*s = PaymentStateFailed
+		return nil
+	case PaymentStateCancelled:
+		*s = PaymentStateCancelled
+		return nil
+	case PaymentStateReversed:
+		*s = PaymentStateReversed
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
 // Derived from the order's payments, never set.
 // Ref: #/components/schemas/PaymentStatus
 type PaymentStatus string
@@ -6517,6 +9410,8 @@ func (s *PickLine) SetSku(val SKU) {
 func (s *PickLine) SetQuantity(val Quantity) {
 	s.Quantity = val
 }
+
+type PositiveAmount int64
 
 // Its price by currency, in minor units.
 // Ref: #/components/schemas/Prices
@@ -7354,6 +10249,324 @@ func (s *ProofStatus) UnmarshalText(data []byte) error {
 
 type Quantity int64
 
+// What customers owe, by age.
+// Ref: #/components/schemas/Receivables
+type Receivables struct {
+	// The day that ages are counted to.
+	At     time.Time `json:"at"`
+	Items  []Ageing  `json:"items"`
+	Totals []Ageing  `json:"totals"`
+}
+
+// GetAt returns the value of At.
+func (s *Receivables) GetAt() time.Time {
+	return s.At
+}
+
+// GetItems returns the value of Items.
+func (s *Receivables) GetItems() []Ageing {
+	return s.Items
+}
+
+// GetTotals returns the value of Totals.
+func (s *Receivables) GetTotals() []Ageing {
+	return s.Totals
+}
+
+// SetAt sets the value of At.
+func (s *Receivables) SetAt(val time.Time) {
+	s.At = val
+}
+
+// SetItems sets the value of Items.
+func (s *Receivables) SetItems(val []Ageing) {
+	s.Items = val
+}
+
+// SetTotals sets the value of Totals.
+func (s *Receivables) SetTotals(val []Ageing) {
+	s.Totals = val
+}
+
+// Money that goes back.
+// Ref: #/components/schemas/Refund
+type Refund struct {
+	ID        ID `json:"id"`
+	PaymentID ID `json:"payment_id"`
+	OrderID   ID `json:"order_id"`
+	// Minor units.
+	Amount   int64    `json:"amount"`
+	Currency Currency `json:"currency"`
+	// `pending` until Stripe confirms it.
+	Status RefundStatus `json:"status"`
+	// Why.
+	Reason OptString `json:"reason"`
+	// What stands on the statement.
+	Reference OptString `json:"reference"`
+	// Why it failed.
+	Failure OptString `json:"failure"`
+	// Who asked for it.
+	By OptString `json:"by"`
+	// When it was asked for.
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// GetID returns the value of ID.
+func (s *Refund) GetID() ID {
+	return s.ID
+}
+
+// GetPaymentID returns the value of PaymentID.
+func (s *Refund) GetPaymentID() ID {
+	return s.PaymentID
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *Refund) GetOrderID() ID {
+	return s.OrderID
+}
+
+// GetAmount returns the value of Amount.
+func (s *Refund) GetAmount() int64 {
+	return s.Amount
+}
+
+// GetCurrency returns the value of Currency.
+func (s *Refund) GetCurrency() Currency {
+	return s.Currency
+}
+
+// GetStatus returns the value of Status.
+func (s *Refund) GetStatus() RefundStatus {
+	return s.Status
+}
+
+// GetReason returns the value of Reason.
+func (s *Refund) GetReason() OptString {
+	return s.Reason
+}
+
+// GetReference returns the value of Reference.
+func (s *Refund) GetReference() OptString {
+	return s.Reference
+}
+
+// GetFailure returns the value of Failure.
+func (s *Refund) GetFailure() OptString {
+	return s.Failure
+}
+
+// GetBy returns the value of By.
+func (s *Refund) GetBy() OptString {
+	return s.By
+}
+
+// GetCreatedAt returns the value of CreatedAt.
+func (s *Refund) GetCreatedAt() time.Time {
+	return s.CreatedAt
+}
+
+// SetID sets the value of ID.
+func (s *Refund) SetID(val ID) {
+	s.ID = val
+}
+
+// SetPaymentID sets the value of PaymentID.
+func (s *Refund) SetPaymentID(val ID) {
+	s.PaymentID = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *Refund) SetOrderID(val ID) {
+	s.OrderID = val
+}
+
+// SetAmount sets the value of Amount.
+func (s *Refund) SetAmount(val int64) {
+	s.Amount = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *Refund) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// SetStatus sets the value of Status.
+func (s *Refund) SetStatus(val RefundStatus) {
+	s.Status = val
+}
+
+// SetReason sets the value of Reason.
+func (s *Refund) SetReason(val OptString) {
+	s.Reason = val
+}
+
+// SetReference sets the value of Reference.
+func (s *Refund) SetReference(val OptString) {
+	s.Reference = val
+}
+
+// SetFailure sets the value of Failure.
+func (s *Refund) SetFailure(val OptString) {
+	s.Failure = val
+}
+
+// SetBy sets the value of By.
+func (s *Refund) SetBy(val OptString) {
+	s.By = val
+}
+
+// SetCreatedAt sets the value of CreatedAt.
+func (s *Refund) SetCreatedAt(val time.Time) {
+	s.CreatedAt = val
+}
+
+// RefundHeaders wraps Refund with response headers.
+type RefundHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            Refund
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *RefundHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *RefundHeaders) GetResponse() Refund {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *RefundHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *RefundHeaders) SetResponse(val Refund) {
+	s.Response = val
+}
+
+// Refunds.
+// Ref: #/components/schemas/RefundList
+type RefundList struct {
+	Items []Refund `json:"items"`
+	// Always null.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *RefundList) GetItems() []Refund {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *RefundList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *RefundList) SetItems(val []Refund) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *RefundList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// RefundListHeaders wraps RefundList with response headers.
+type RefundListHeaders struct {
+	IdempotencyReplayed OptBool
+	Response            RefundList
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *RefundListHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *RefundListHeaders) GetResponse() RefundList {
+	return s.Response
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *RefundListHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *RefundListHeaders) SetResponse(val RefundList) {
+	s.Response = val
+}
+
+// `pending` until Stripe confirms it.
+type RefundStatus string
+
+const (
+	RefundStatusPending   RefundStatus = "pending"
+	RefundStatusSucceeded RefundStatus = "succeeded"
+	RefundStatusFailed    RefundStatus = "failed"
+)
+
+// AllValues returns all RefundStatus values.
+func (RefundStatus) AllValues() []RefundStatus {
+	return []RefundStatus{
+		RefundStatusPending,
+		RefundStatusSucceeded,
+		RefundStatusFailed,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s RefundStatus) MarshalText() ([]byte, error) {
+	switch s {
+	case RefundStatusPending:
+		return []byte(s), nil
+	case RefundStatusSucceeded:
+		return []byte(s), nil
+	case RefundStatusFailed:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *RefundStatus) UnmarshalText(data []byte) error {
+	switch RefundStatus(data) {
+	case RefundStatusPending:
+		*s = RefundStatusPending
+		return nil
+	case RefundStatusSucceeded:
+		*s = RefundStatusSucceeded
+		return nil
+	case RefundStatusFailed:
+		*s = RefundStatusFailed
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// What somebody found.
+// Ref: #/components/schemas/Resolution
+type Resolution struct {
+	// What they found.
+	Note string `json:"note"`
+}
+
+// GetNote returns the value of Note.
+func (s *Resolution) GetNote() string {
+	return s.Note
+}
+
+// SetNote sets the value of Note.
+func (s *Resolution) SetNote(val string) {
+	s.Note = val
+}
+
 // Goods that came back. It never changes.
 // Ref: #/components/schemas/Return
 type Return struct {
@@ -7593,6 +10806,23 @@ func (s *ReturnList) SetNextCursor(val NilString) {
 	s.NextCursor = val
 }
 
+// Why it was a mistake.
+// Ref: #/components/schemas/ReversePayment
+type ReversePayment struct {
+	// Why.
+	Reason string `json:"reason"`
+}
+
+// GetReason returns the value of Reason.
+func (s *ReversePayment) GetReason() string {
+	return s.Reason
+}
+
+// SetReason sets the value of Reason.
+func (s *ReversePayment) SetReason(val string) {
+	s.Reason = val
+}
+
 type SKU string
 
 // The company's settings.
@@ -7607,6 +10837,8 @@ type Settings struct {
 	Allocation     AllocationStrategy `json:"allocation"`
 	Carriers       Carriers           `json:"carriers"`
 	ShipUnpaid     ShipUnpaid         `json:"ship_unpaid"`
+	Payments       PaymentSettings    `json:"payments"`
+	Invoices       InvoiceSettings    `json:"invoices"`
 	// Counts the changes; the ETag.
 	Version int64 `json:"version"`
 }
@@ -7649,6 +10881,16 @@ func (s *Settings) GetCarriers() Carriers {
 // GetShipUnpaid returns the value of ShipUnpaid.
 func (s *Settings) GetShipUnpaid() ShipUnpaid {
 	return s.ShipUnpaid
+}
+
+// GetPayments returns the value of Payments.
+func (s *Settings) GetPayments() PaymentSettings {
+	return s.Payments
+}
+
+// GetInvoices returns the value of Invoices.
+func (s *Settings) GetInvoices() InvoiceSettings {
+	return s.Invoices
 }
 
 // GetVersion returns the value of Version.
@@ -7696,6 +10938,16 @@ func (s *Settings) SetShipUnpaid(val ShipUnpaid) {
 	s.ShipUnpaid = val
 }
 
+// SetPayments sets the value of Payments.
+func (s *Settings) SetPayments(val PaymentSettings) {
+	s.Payments = val
+}
+
+// SetInvoices sets the value of Invoices.
+func (s *Settings) SetInvoices(val InvoiceSettings) {
+	s.Invoices = val
+}
+
 // SetVersion sets the value of Version.
 func (s *Settings) SetVersion(val int64) {
 	s.Version = val
@@ -7713,6 +10965,8 @@ type SettingsEdit struct {
 	Allocation     OptAllocationStrategy `json:"allocation"`
 	Carriers       Carriers              `json:"carriers"`
 	ShipUnpaid     ShipUnpaid            `json:"ship_unpaid"`
+	Payments       OptPaymentSettings    `json:"payments"`
+	Invoices       OptInvoiceSettings    `json:"invoices"`
 }
 
 // GetCompany returns the value of Company.
@@ -7755,6 +11009,16 @@ func (s *SettingsEdit) GetShipUnpaid() ShipUnpaid {
 	return s.ShipUnpaid
 }
 
+// GetPayments returns the value of Payments.
+func (s *SettingsEdit) GetPayments() OptPaymentSettings {
+	return s.Payments
+}
+
+// GetInvoices returns the value of Invoices.
+func (s *SettingsEdit) GetInvoices() OptInvoiceSettings {
+	return s.Invoices
+}
+
 // SetCompany sets the value of Company.
 func (s *SettingsEdit) SetCompany(val OptCompany) {
 	s.Company = val
@@ -7793,6 +11057,16 @@ func (s *SettingsEdit) SetCarriers(val Carriers) {
 // SetShipUnpaid sets the value of ShipUnpaid.
 func (s *SettingsEdit) SetShipUnpaid(val ShipUnpaid) {
 	s.ShipUnpaid = val
+}
+
+// SetPayments sets the value of Payments.
+func (s *SettingsEdit) SetPayments(val OptPaymentSettings) {
+	s.Payments = val
+}
+
+// SetInvoices sets the value of Invoices.
+func (s *SettingsEdit) SetInvoices(val OptInvoiceSettings) {
+	s.Invoices = val
 }
 
 type SettingsEditTax struct {
@@ -8627,6 +11901,47 @@ func (s *TaxClassesItem) SetRatePpm(val int64) {
 	s.RatePpm = val
 }
 
+// What is taxed at one rate.
+// Ref: #/components/schemas/TaxPart
+type TaxPart struct {
+	// Millionths.
+	RatePpm int64 `json:"rate_ppm"`
+	// What is taxed.
+	Net int64 `json:"net"`
+	// The tax.
+	Tax int64 `json:"tax"`
+}
+
+// GetRatePpm returns the value of RatePpm.
+func (s *TaxPart) GetRatePpm() int64 {
+	return s.RatePpm
+}
+
+// GetNet returns the value of Net.
+func (s *TaxPart) GetNet() int64 {
+	return s.Net
+}
+
+// GetTax returns the value of Tax.
+func (s *TaxPart) GetTax() int64 {
+	return s.Tax
+}
+
+// SetRatePpm sets the value of RatePpm.
+func (s *TaxPart) SetRatePpm(val int64) {
+	s.RatePpm = val
+}
+
+// SetNet sets the value of Net.
+func (s *TaxPart) SetNet(val int64) {
+	s.Net = val
+}
+
+// SetTax sets the value of Tax.
+func (s *TaxPart) SetTax(val int64) {
+	s.Tax = val
+}
+
 // When the customer pays. `prepaid` ships when paid; `net` is due so many days after the invoice.
 // Ref: #/components/schemas/Terms
 type Terms struct {
@@ -9106,6 +12421,23 @@ func (s *Undo) GetReason() string {
 
 // SetReason sets the value of Reason.
 func (s *Undo) SetReason(val string) {
+	s.Reason = val
+}
+
+// Why it is given up.
+// Ref: #/components/schemas/VoidPayment
+type VoidPayment struct {
+	// Why.
+	Reason OptString `json:"reason"`
+}
+
+// GetReason returns the value of Reason.
+func (s *VoidPayment) GetReason() OptString {
+	return s.Reason
+}
+
+// SetReason sets the value of Reason.
+func (s *VoidPayment) SetReason(val OptString) {
 	s.Reason = val
 }
 

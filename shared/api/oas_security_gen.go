@@ -44,6 +44,12 @@ var oauth2ScopesToken = map[string][]string{
 	CancelOrderOperation: []string{
 		"orders.write",
 	},
+	CapturePaymentOperation: []string{
+		"payments.write",
+	},
+	CheckoutOperation: []string{
+		"checkout.write",
+	},
 	CompleteOrderOperation: []string{
 		"orders.write",
 	},
@@ -56,8 +62,14 @@ var oauth2ScopesToken = map[string][]string{
 	CreateLocationOperation: []string{
 		"locations.write",
 	},
+	CreatePaymentIntentOperation: []string{
+		"checkout.write",
+	},
 	CreateProductOperation: []string{
 		"products.write",
+	},
+	CreditInvoiceOperation: []string{
+		"invoices.write",
 	},
 	DeliverShipmentOperation: []string{
 		"shipments.write",
@@ -83,8 +95,23 @@ var oauth2ScopesToken = map[string][]string{
 	EnterCountOperation: []string{
 		"stock.count",
 	},
+	ExportInvoicesCsvOperation: []string{
+		"invoices.read",
+	},
+	ExportInvoicesXlsxOperation: []string{
+		"invoices.read",
+	},
 	GetCountOperation: []string{
 		"stock.count",
+	},
+	GetCreditOperation: []string{
+		"invoices.read",
+	},
+	GetCreditNoteOperation: []string{
+		"invoices.read",
+	},
+	GetCreditNotePdfOperation: []string{
+		"invoices.read",
 	},
 	GetCustomerOperation: []string{
 		"customers.read",
@@ -92,12 +119,21 @@ var oauth2ScopesToken = map[string][]string{
 	GetDeliveryNoteOperation: []string{
 		"shipments.read",
 	},
+	GetInvoiceOperation: []string{
+		"invoices.read",
+	},
+	GetInvoicePdfOperation: []string{
+		"invoices.read",
+	},
 	GetLocationOperation: []string{
 		"locations.read",
 	},
 	GetMeOperation: []string{},
 	GetOrderOperation: []string{
 		"orders.read",
+	},
+	GetPaymentOperation: []string{
+		"payments.read",
 	},
 	GetPickListOperation: []string{
 		"shipments.write",
@@ -107,6 +143,9 @@ var oauth2ScopesToken = map[string][]string{
 	},
 	GetProofOperation: []string{
 		"stock.proof",
+	},
+	GetReceivablesOperation: []string{
+		"invoices.read",
 	},
 	GetSettingsOperation: []string{
 		"settings.read",
@@ -126,14 +165,23 @@ var oauth2ScopesToken = map[string][]string{
 	ImportOrdersOperation: []string{
 		"orders.import",
 	},
+	IssueInvoiceOperation: []string{
+		"invoices.write",
+	},
 	ListAuditOperation: []string{
 		"audit.read",
 	},
 	ListCountsOperation: []string{
 		"stock.count",
 	},
+	ListCreditNotesOperation: []string{
+		"invoices.read",
+	},
 	ListCustomersOperation: []string{
 		"customers.read",
+	},
+	ListInvoicesOperation: []string{
+		"invoices.read",
 	},
 	ListLocationsOperation: []string{
 		"locations.read",
@@ -144,6 +192,12 @@ var oauth2ScopesToken = map[string][]string{
 	ListOrderEventsOperation: []string{
 		"orders.read",
 	},
+	ListOrderInvoicesOperation: []string{
+		"invoices.read",
+	},
+	ListOrderPaymentsOperation: []string{
+		"payments.read",
+	},
 	ListOrderReturnsOperation: []string{
 		"shipments.read",
 	},
@@ -152,6 +206,12 @@ var oauth2ScopesToken = map[string][]string{
 	},
 	ListOrdersOperation: []string{
 		"orders.read",
+	},
+	ListPaymentReviewsOperation: []string{
+		"payments.write",
+	},
+	ListPaymentsOperation: []string{
+		"payments.read",
 	},
 	ListProductsOperation: []string{
 		"products.read",
@@ -180,11 +240,26 @@ var oauth2ScopesToken = map[string][]string{
 	ReceiveTransferOperation: []string{
 		"stock.move",
 	},
+	RecordPaymentOperation: []string{
+		"payments.write",
+	},
+	RefundOrderOperation: []string{
+		"refunds.write",
+	},
+	RefundPaymentOperation: []string{
+		"refunds.write",
+	},
 	ReleaseOrderOperation: []string{
 		"orders.write",
 	},
+	ResolvePaymentReviewOperation: []string{
+		"payments.write",
+	},
 	ReturnOrderOperation: []string{
 		"returns.write",
+	},
+	ReversePaymentOperation: []string{
+		"payments.write",
 	},
 	RunProofOperation: []string{
 		"stock.proof",
@@ -197,6 +272,9 @@ var oauth2ScopesToken = map[string][]string{
 	},
 	UndoShipmentOperation: []string{
 		"shipments.write",
+	},
+	VoidPaymentOperation: []string{
+		"payments.write",
 	},
 }
 

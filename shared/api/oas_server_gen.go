@@ -9,10 +9,13 @@ import (
 // Handler handles operations described by OpenAPI v3 specification.
 type Handler interface {
 	CustomersHandler
+	InvoicesHandler
 	OrdersHandler
+	PaymentsHandler
 	ProductsHandler
 	ShipmentsHandler
 	StockHandler
+	StripewebhookHandler
 	SystemHandler
 }
 
@@ -34,6 +37,12 @@ type CustomersHandler interface {
 	//
 	// PATCH /v1/customers/{id}
 	EditCustomer(ctx context.Context, req *CustomerEdit, params EditCustomerParams) (*CustomerHeaders, error)
+	// GetCredit implements getCredit operation.
+	//
+	// What confirmed orders on account come to and is not paid, against the limit.
+	//
+	// GET /v1/customers/{id}/credit
+	GetCredit(ctx context.Context, params GetCreditParams) (*Credit, error)
 	// GetCustomer implements getCustomer operation.
 	//
 	// Read a customer.
@@ -46,6 +55,91 @@ type CustomersHandler interface {
 	//
 	// GET /v1/customers
 	ListCustomers(ctx context.Context, params ListCustomersParams) (*CustomerList, error)
+}
+
+// InvoicesHandler handles operations described by OpenAPI v3 specification.
+//
+// x-ogen-operation-group: Invoices
+type InvoicesHandler interface {
+	// CreditInvoice implements creditInvoice operation.
+	//
+	// Against an invoice, never more than is on it less what was credited before (409
+	// `more_than_invoiced`): all that is left, or some `lines`, or an `amount`, which is spread over what
+	// is left. It lowers what the customer owes; it moves no money.
+	//
+	// POST /v1/invoices/{id}/credit-notes
+	CreditInvoice(ctx context.Context, req *NewCreditNote, params CreditInvoiceParams) (*CreditNoteHeaders, error)
+	// ExportInvoicesCsv implements exportInvoicesCsv operation.
+	//
+	// UTF-8 with a byte order mark, for Excel; a cell that begins like a formula has an apostrophe before
+	// it. Amounts are decimal numbers. At most 5,000 invoices; narrow the dates for more.
+	//
+	// GET /v1/invoices.csv
+	ExportInvoicesCsv(ctx context.Context, params ExportInvoicesCsvParams) (ExportInvoicesCsvOK, error)
+	// ExportInvoicesXlsx implements exportInvoicesXlsx operation.
+	//
+	// A sheet with typed cells. At most 5,000 invoices; narrow the dates for more.
+	//
+	// GET /v1/invoices.xlsx
+	ExportInvoicesXlsx(ctx context.Context, params ExportInvoicesXlsxParams) (ExportInvoicesXlsxOK, error)
+	// GetCreditNote implements getCreditNote operation.
+	//
+	// Read a credit note.
+	//
+	// GET /v1/credit-notes/{id}
+	GetCreditNote(ctx context.Context, params GetCreditNoteParams) (*CreditNote, error)
+	// GetCreditNotePdf implements getCreditNotePdf operation.
+	//
+	// In the language of the customer.
+	//
+	// GET /v1/credit-notes/{id}/credit-note.pdf
+	GetCreditNotePdf(ctx context.Context, params GetCreditNotePdfParams) (GetCreditNotePdfOK, error)
+	// GetInvoice implements getInvoice operation.
+	//
+	// Read an invoice.
+	//
+	// GET /v1/invoices/{id}
+	GetInvoice(ctx context.Context, params GetInvoiceParams) (*Invoice, error)
+	// GetInvoicePdf implements getInvoicePdf operation.
+	//
+	// In the language of the customer.
+	//
+	// GET /v1/invoices/{id}/invoice.pdf
+	GetInvoicePdf(ctx context.Context, params GetInvoicePdfParams) (GetInvoicePdfOK, error)
+	// GetReceivables implements getReceivables operation.
+	//
+	// Open invoices by days past due: not due, 0 to 30, 31 to 60, 61 to 90, more; by customer and
+	// currency.
+	//
+	// GET /v1/receivables
+	GetReceivables(ctx context.Context, params GetReceivablesParams) (*Receivables, error)
+	// IssueInvoice implements issueInvoice operation.
+	//
+	// Of what was ordered or, if the settings say so, what was shipped, and is on no invoice yet; or of
+	// less, with `lines`. Nothing to invoice is a 409 `nothing_to_invoice`, more than that
+	// `more_than_invoiceable`. The number and the invoice are one transaction: numbers have no gaps. It
+	// never changes afterwards: a credit note corrects it. The order's ETag serves as `If-Match`.
+	//
+	// POST /v1/orders/{id}/invoices
+	IssueInvoice(ctx context.Context, req OptNewInvoice, params IssueInvoiceParams) (*InvoiceHeaders, error)
+	// ListCreditNotes implements listCreditNotes operation.
+	//
+	// List the credit notes of an invoice, the newest first.
+	//
+	// GET /v1/invoices/{id}/credit-notes
+	ListCreditNotes(ctx context.Context, params ListCreditNotesParams) (*CreditNoteList, error)
+	// ListInvoices implements listInvoices operation.
+	//
+	// List invoices, the newest first.
+	//
+	// GET /v1/invoices
+	ListInvoices(ctx context.Context, params ListInvoicesParams) (*InvoiceList, error)
+	// ListOrderInvoices implements listOrderInvoices operation.
+	//
+	// List the invoices of an order, the newest first.
+	//
+	// GET /v1/orders/{id}/invoices
+	ListOrderInvoices(ctx context.Context, params ListOrderInvoicesParams) (*InvoiceList, error)
 }
 
 // OrdersHandler handles operations described by OpenAPI v3 specification.
@@ -133,6 +227,104 @@ type OrdersHandler interface {
 	//
 	// POST /v1/orders/{id}/release
 	ReleaseOrder(ctx context.Context, params ReleaseOrderParams) (*OrderHeaders, error)
+}
+
+// PaymentsHandler handles operations described by OpenAPI v3 specification.
+//
+// x-ogen-operation-group: Payments
+type PaymentsHandler interface {
+	// CapturePayment implements capturePayment operation.
+	//
+	// Of a payment that is `authorized`: all of it, or less; what is not taken goes back to the customer.
+	// Once.
+	//
+	// POST /v1/payments/{id}/capture
+	CapturePayment(ctx context.Context, req OptCapture, params CapturePaymentParams) (*PaymentHeaders, error)
+	// Checkout implements checkout operation.
+	//
+	// Makes a Checkout Session with the order's lines and the exact amount that is still to pay, or
+	// answers with the one that is open for that amount already. The order must be confirmed. Its stock
+	// stays reserved for longer than the session lives. An amount that Stripe can't represent in the
+	// currency is a 422 `amount_not_payable`. When Stripe does not answer, a 503 `stripe_unavailable` or
+	// 502 `stripe_failed` says so and nothing was changed.
+	//
+	// POST /v1/orders/{id}/checkout
+	Checkout(ctx context.Context, req OptNewCheckout, params CheckoutParams) (*CheckoutHeaders, error)
+	// CreatePaymentIntent implements createPaymentIntent operation.
+	//
+	// Makes a PaymentIntent for what is still to pay, or answers with the one that is open for that amount
+	// already. Like checkout otherwise.
+	//
+	// POST /v1/orders/{id}/payment-intents
+	CreatePaymentIntent(ctx context.Context, req *NewPaymentIntent, params CreatePaymentIntentParams) (*PaymentIntentHeaders, error)
+	// GetPayment implements getPayment operation.
+	//
+	// Read a payment.
+	//
+	// GET /v1/payments/{id}
+	GetPayment(ctx context.Context, params GetPaymentParams) (*Payment, error)
+	// ListOrderPayments implements listOrderPayments operation.
+	//
+	// List the payments of an order, the newest first.
+	//
+	// GET /v1/orders/{id}/payments
+	ListOrderPayments(ctx context.Context, params ListOrderPaymentsParams) (*PaymentList, error)
+	// ListPaymentReviews implements listPaymentReviews operation.
+	//
+	// An event whose order, amount, currency or mode does not match what was asked for never makes an
+	// order paid: it waits here.
+	//
+	// GET /v1/payment-reviews
+	ListPaymentReviews(ctx context.Context, params ListPaymentReviewsParams) (*PaymentReviewList, error)
+	// ListPayments implements listPayments operation.
+	//
+	// List payments, the newest first.
+	//
+	// GET /v1/payments
+	ListPayments(ctx context.Context, params ListPaymentsParams) (*PaymentList, error)
+	// RecordPayment implements recordPayment operation.
+	//
+	// By bank transfer, in cash, by cheque or on account. More than is still to pay is a 409
+	// `overpayment`, unless the caller may take that (`payments.overpay`) and `allow_overpayment` says so;
+	// what is above stands as a negative balance. The order's ETag serves as `If-Match`.
+	//
+	// POST /v1/orders/{id}/payments
+	RecordPayment(ctx context.Context, req *NewPayment, params RecordPaymentParams) (*PaymentHeaders, error)
+	// RefundOrder implements refundOrder operation.
+	//
+	// Split over the payments that it came from, the newest first; without `amount` everything. More than
+	// is left is a 409 `exceeds_refundable` that names what is. What goes back through Stripe is `pending`
+	// until Stripe confirms it, and counts as refunded meanwhile; what fails later counts no more. What
+	// came in by hand goes back by hand: it is noted as done.
+	//
+	// POST /v1/orders/{id}/refunds
+	RefundOrder(ctx context.Context, req *NewRefund, params RefundOrderParams) (*RefundListHeaders, error)
+	// RefundPayment implements refundPayment operation.
+	//
+	// Like the refund of an order, of one payment. Never more than came in less what went back or is
+	// disputed (409 `exceeds_refundable`).
+	//
+	// POST /v1/payments/{id}/refunds
+	RefundPayment(ctx context.Context, req *NewRefund, params RefundPaymentParams) (*RefundHeaders, error)
+	// ResolvePaymentReview implements resolvePaymentReview operation.
+	//
+	// Note that somebody looked.
+	//
+	// POST /v1/payment-reviews/{id}/resolve
+	ResolvePaymentReview(ctx context.Context, req *Resolution, params ResolvePaymentReviewParams) (*PaymentReviewHeaders, error)
+	// ReversePayment implements reversePayment operation.
+	//
+	// Of one recorded by hand, and not refunded. It stays, as `reversed`, with the reason.
+	//
+	// POST /v1/payments/{id}/reverse
+	ReversePayment(ctx context.Context, req *ReversePayment, params ReversePaymentParams) (*PaymentHeaders, error)
+	// VoidPayment implements voidPayment operation.
+	//
+	// Of a payment that is `pending` or `authorized`: its session ends, what was authorised goes back. A
+	// payment that came in meanwhile is a 409 `payment_succeeded`.
+	//
+	// POST /v1/payments/{id}/void
+	VoidPayment(ctx context.Context, req OptVoidPayment, params VoidPaymentParams) (*PaymentHeaders, error)
 }
 
 // ProductsHandler handles operations described by OpenAPI v3 specification.
@@ -395,14 +587,28 @@ type StockHandler interface {
 	SendTransfer(ctx context.Context, req *NewTransfer, params SendTransferParams) (*TransferHeaders, error)
 }
 
+// StripewebhookHandler handles operations described by OpenAPI v3 specification.
+//
+// x-ogen-operation-group: Stripewebhook
+type StripewebhookHandler interface {
+	// HearStripe implements hearStripe operation.
+	//
+	// Verifies the signature over the raw bytes, and answers 200 once the event and what it means are
+	// stored; kinds that mean nothing here are a 200 too. An answer of 500 or above makes Stripe deliver
+	// it again.
+	//
+	// POST /webhooks/stripe
+	HearStripe(ctx context.Context, req *HearStripeReqWithContentType, params HearStripeParams) (*Heard, error)
+}
+
 // SystemHandler handles operations described by OpenAPI v3 specification.
 //
 // x-ogen-operation-group: System
 type SystemHandler interface {
 	// EditSettings implements editSettings operation.
 	//
-	// Absent means unchanged; `tax.classes`, `discount_limits`, `carriers` and `ship_unpaid` are replaced
-	// as a whole. Orders keep the tax they were placed with.
+	// Absent means unchanged; `tax.classes`, `discount_limits`, `carriers`, `ship_unpaid`, `payments` and
+	// `invoices` are replaced as a whole. Orders keep the tax they were placed with.
 	//
 	// PATCH /v1/settings
 	EditSettings(ctx context.Context, req *SettingsEdit, params EditSettingsParams) (*SettingsHeaders, error)

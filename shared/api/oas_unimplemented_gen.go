@@ -33,6 +33,29 @@ func (UnimplementedHandler) CancelOrder(ctx context.Context, req OptCancellation
 	return r, ht.ErrNotImplemented
 }
 
+// CapturePayment implements capturePayment operation.
+//
+// Of a payment that is `authorized`: all of it, or less; what is not taken goes back to the customer.
+// Once.
+//
+// POST /v1/payments/{id}/capture
+func (UnimplementedHandler) CapturePayment(ctx context.Context, req OptCapture, params CapturePaymentParams) (r *PaymentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// Checkout implements checkout operation.
+//
+// Makes a Checkout Session with the order's lines and the exact amount that is still to pay, or
+// answers with the one that is open for that amount already. The order must be confirmed. Its stock
+// stays reserved for longer than the session lives. An amount that Stripe can't represent in the
+// currency is a 422 `amount_not_payable`. When Stripe does not answer, a 503 `stripe_unavailable` or
+// 502 `stripe_failed` says so and nothing was changed.
+//
+// POST /v1/orders/{id}/checkout
+func (UnimplementedHandler) Checkout(ctx context.Context, req OptNewCheckout, params CheckoutParams) (r *CheckoutHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // CompleteOrder implements completeOrder operation.
 //
 // Complete a shipped order by hand.
@@ -71,12 +94,33 @@ func (UnimplementedHandler) CreateLocation(ctx context.Context, req *NewLocation
 	return r, ht.ErrNotImplemented
 }
 
+// CreatePaymentIntent implements createPaymentIntent operation.
+//
+// Makes a PaymentIntent for what is still to pay, or answers with the one that is open for that amount
+// already. Like checkout otherwise.
+//
+// POST /v1/orders/{id}/payment-intents
+func (UnimplementedHandler) CreatePaymentIntent(ctx context.Context, req *NewPaymentIntent, params CreatePaymentIntentParams) (r *PaymentIntentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // CreateProduct implements createProduct operation.
 //
 // Create a product.
 //
 // POST /v1/products
 func (UnimplementedHandler) CreateProduct(ctx context.Context, req *NewProduct, params CreateProductParams) (r *ProductHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// CreditInvoice implements creditInvoice operation.
+//
+// Against an invoice, never more than is on it less what was credited before (409
+// `more_than_invoiced`): all that is left, or some `lines`, or an `amount`, which is spread over what
+// is left. It lowers what the customer owes; it moves no money.
+//
+// POST /v1/invoices/{id}/credit-notes
+func (UnimplementedHandler) CreditInvoice(ctx context.Context, req *NewCreditNote, params CreditInvoiceParams) (r *CreditNoteHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -130,8 +174,8 @@ func (UnimplementedHandler) EditProduct(ctx context.Context, req *ProductEdit, p
 
 // EditSettings implements editSettings operation.
 //
-// Absent means unchanged; `tax.classes`, `discount_limits`, `carriers` and `ship_unpaid` are replaced
-// as a whole. Orders keep the tax they were placed with.
+// Absent means unchanged; `tax.classes`, `discount_limits`, `carriers`, `ship_unpaid`, `payments` and
+// `invoices` are replaced as a whole. Orders keep the tax they were placed with.
 //
 // PATCH /v1/settings
 func (UnimplementedHandler) EditSettings(ctx context.Context, req *SettingsEdit, params EditSettingsParams) (r *SettingsHeaders, _ error) {
@@ -159,6 +203,25 @@ func (UnimplementedHandler) EnterCount(ctx context.Context, req *CountEntry, par
 	return r, ht.ErrNotImplemented
 }
 
+// ExportInvoicesCsv implements exportInvoicesCsv operation.
+//
+// UTF-8 with a byte order mark, for Excel; a cell that begins like a formula has an apostrophe before
+// it. Amounts are decimal numbers. At most 5,000 invoices; narrow the dates for more.
+//
+// GET /v1/invoices.csv
+func (UnimplementedHandler) ExportInvoicesCsv(ctx context.Context, params ExportInvoicesCsvParams) (r ExportInvoicesCsvOK, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ExportInvoicesXlsx implements exportInvoicesXlsx operation.
+//
+// A sheet with typed cells. At most 5,000 invoices; narrow the dates for more.
+//
+// GET /v1/invoices.xlsx
+func (UnimplementedHandler) ExportInvoicesXlsx(ctx context.Context, params ExportInvoicesXlsxParams) (r ExportInvoicesXlsxOK, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // GetContract implements getContract operation.
 //
 // This document.
@@ -174,6 +237,33 @@ func (UnimplementedHandler) GetContract(ctx context.Context) (r GetContractOK, _
 //
 // GET /v1/counts/{id}
 func (UnimplementedHandler) GetCount(ctx context.Context, params GetCountParams) (r *CountHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetCredit implements getCredit operation.
+//
+// What confirmed orders on account come to and is not paid, against the limit.
+//
+// GET /v1/customers/{id}/credit
+func (UnimplementedHandler) GetCredit(ctx context.Context, params GetCreditParams) (r *Credit, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetCreditNote implements getCreditNote operation.
+//
+// Read a credit note.
+//
+// GET /v1/credit-notes/{id}
+func (UnimplementedHandler) GetCreditNote(ctx context.Context, params GetCreditNoteParams) (r *CreditNote, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetCreditNotePdf implements getCreditNotePdf operation.
+//
+// In the language of the customer.
+//
+// GET /v1/credit-notes/{id}/credit-note.pdf
+func (UnimplementedHandler) GetCreditNotePdf(ctx context.Context, params GetCreditNotePdfParams) (r GetCreditNotePdfOK, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -205,6 +295,24 @@ func (UnimplementedHandler) GetHealth(ctx context.Context) (r *GetHealthOK, _ er
 	return r, ht.ErrNotImplemented
 }
 
+// GetInvoice implements getInvoice operation.
+//
+// Read an invoice.
+//
+// GET /v1/invoices/{id}
+func (UnimplementedHandler) GetInvoice(ctx context.Context, params GetInvoiceParams) (r *Invoice, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetInvoicePdf implements getInvoicePdf operation.
+//
+// In the language of the customer.
+//
+// GET /v1/invoices/{id}/invoice.pdf
+func (UnimplementedHandler) GetInvoicePdf(ctx context.Context, params GetInvoicePdfParams) (r GetInvoicePdfOK, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // GetLocation implements getLocation operation.
 //
 // Read a location.
@@ -229,6 +337,15 @@ func (UnimplementedHandler) GetMe(ctx context.Context) (r *Me, _ error) {
 //
 // GET /v1/orders/{id}
 func (UnimplementedHandler) GetOrder(ctx context.Context, params GetOrderParams) (r *OrderHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetPayment implements getPayment operation.
+//
+// Read a payment.
+//
+// GET /v1/payments/{id}
+func (UnimplementedHandler) GetPayment(ctx context.Context, params GetPaymentParams) (r *Payment, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -259,6 +376,16 @@ func (UnimplementedHandler) GetProduct(ctx context.Context, params GetProductPar
 //
 // GET /v1/stock/proof
 func (UnimplementedHandler) GetProof(ctx context.Context) (r *Proof, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetReceivables implements getReceivables operation.
+//
+// Open invoices by days past due: not due, 0 to 30, 31 to 60, 61 to 90, more; by customer and
+// currency.
+//
+// GET /v1/receivables
+func (UnimplementedHandler) GetReceivables(ctx context.Context, params GetReceivablesParams) (r *Receivables, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -298,6 +425,17 @@ func (UnimplementedHandler) GetTransfer(ctx context.Context, params GetTransferP
 	return r, ht.ErrNotImplemented
 }
 
+// HearStripe implements hearStripe operation.
+//
+// Verifies the signature over the raw bytes, and answers 200 once the event and what it means are
+// stored; kinds that mean nothing here are a 200 too. An answer of 500 or above makes Stripe deliver
+// it again.
+//
+// POST /webhooks/stripe
+func (UnimplementedHandler) HearStripe(ctx context.Context, req *HearStripeReqWithContentType, params HearStripeParams) (r *Heard, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // HoldOrder implements holdOrder operation.
 //
 // A held order keeps its reservations and can't be confirmed, shipped or completed.
@@ -320,6 +458,18 @@ func (UnimplementedHandler) ImportOrders(ctx context.Context, req *OrderImport, 
 	return r, ht.ErrNotImplemented
 }
 
+// IssueInvoice implements issueInvoice operation.
+//
+// Of what was ordered or, if the settings say so, what was shipped, and is on no invoice yet; or of
+// less, with `lines`. Nothing to invoice is a 409 `nothing_to_invoice`, more than that
+// `more_than_invoiceable`. The number and the invoice are one transaction: numbers have no gaps. It
+// never changes afterwards: a credit note corrects it. The order's ETag serves as `If-Match`.
+//
+// POST /v1/orders/{id}/invoices
+func (UnimplementedHandler) IssueInvoice(ctx context.Context, req OptNewInvoice, params IssueInvoiceParams) (r *InvoiceHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ListAudit implements listAudit operation.
 //
 // Who changed or was denied what, newest first.
@@ -338,12 +488,30 @@ func (UnimplementedHandler) ListCounts(ctx context.Context, params ListCountsPar
 	return r, ht.ErrNotImplemented
 }
 
+// ListCreditNotes implements listCreditNotes operation.
+//
+// List the credit notes of an invoice, the newest first.
+//
+// GET /v1/invoices/{id}/credit-notes
+func (UnimplementedHandler) ListCreditNotes(ctx context.Context, params ListCreditNotesParams) (r *CreditNoteList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ListCustomers implements listCustomers operation.
 //
 // List customers.
 //
 // GET /v1/customers
 func (UnimplementedHandler) ListCustomers(ctx context.Context, params ListCustomersParams) (r *CustomerList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListInvoices implements listInvoices operation.
+//
+// List invoices, the newest first.
+//
+// GET /v1/invoices
+func (UnimplementedHandler) ListInvoices(ctx context.Context, params ListInvoicesParams) (r *InvoiceList, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -374,6 +542,24 @@ func (UnimplementedHandler) ListOrderEvents(ctx context.Context, params ListOrde
 	return r, ht.ErrNotImplemented
 }
 
+// ListOrderInvoices implements listOrderInvoices operation.
+//
+// List the invoices of an order, the newest first.
+//
+// GET /v1/orders/{id}/invoices
+func (UnimplementedHandler) ListOrderInvoices(ctx context.Context, params ListOrderInvoicesParams) (r *InvoiceList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListOrderPayments implements listOrderPayments operation.
+//
+// List the payments of an order, the newest first.
+//
+// GET /v1/orders/{id}/payments
+func (UnimplementedHandler) ListOrderPayments(ctx context.Context, params ListOrderPaymentsParams) (r *PaymentList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ListOrderReturns implements listOrderReturns operation.
 //
 // List an order's returns, the newest first.
@@ -400,6 +586,25 @@ func (UnimplementedHandler) ListOrderShipments(ctx context.Context, params ListO
 //
 // GET /v1/orders
 func (UnimplementedHandler) ListOrders(ctx context.Context, params ListOrdersParams) (r *OrderList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListPaymentReviews implements listPaymentReviews operation.
+//
+// An event whose order, amount, currency or mode does not match what was asked for never makes an
+// order paid: it waits here.
+//
+// GET /v1/payment-reviews
+func (UnimplementedHandler) ListPaymentReviews(ctx context.Context, params ListPaymentReviewsParams) (r *PaymentReviewList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListPayments implements listPayments operation.
+//
+// List payments, the newest first.
+//
+// GET /v1/payments
+func (UnimplementedHandler) ListPayments(ctx context.Context, params ListPaymentsParams) (r *PaymentList, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -498,6 +703,39 @@ func (UnimplementedHandler) ReceiveTransfer(ctx context.Context, req OptTransfer
 	return r, ht.ErrNotImplemented
 }
 
+// RecordPayment implements recordPayment operation.
+//
+// By bank transfer, in cash, by cheque or on account. More than is still to pay is a 409
+// `overpayment`, unless the caller may take that (`payments.overpay`) and `allow_overpayment` says so;
+// what is above stands as a negative balance. The order's ETag serves as `If-Match`.
+//
+// POST /v1/orders/{id}/payments
+func (UnimplementedHandler) RecordPayment(ctx context.Context, req *NewPayment, params RecordPaymentParams) (r *PaymentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// RefundOrder implements refundOrder operation.
+//
+// Split over the payments that it came from, the newest first; without `amount` everything. More than
+// is left is a 409 `exceeds_refundable` that names what is. What goes back through Stripe is `pending`
+// until Stripe confirms it, and counts as refunded meanwhile; what fails later counts no more. What
+// came in by hand goes back by hand: it is noted as done.
+//
+// POST /v1/orders/{id}/refunds
+func (UnimplementedHandler) RefundOrder(ctx context.Context, req *NewRefund, params RefundOrderParams) (r *RefundListHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// RefundPayment implements refundPayment operation.
+//
+// Like the refund of an order, of one payment. Never more than came in less what went back or is
+// disputed (409 `exceeds_refundable`).
+//
+// POST /v1/payments/{id}/refunds
+func (UnimplementedHandler) RefundPayment(ctx context.Context, req *NewRefund, params RefundPaymentParams) (r *RefundHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ReleaseOrder implements releaseOrder operation.
 //
 // A draft that waits for approval is confirmed by its release, for which `orders.approve` is needed.
@@ -505,6 +743,15 @@ func (UnimplementedHandler) ReceiveTransfer(ctx context.Context, req OptTransfer
 //
 // POST /v1/orders/{id}/release
 func (UnimplementedHandler) ReleaseOrder(ctx context.Context, params ReleaseOrderParams) (r *OrderHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ResolvePaymentReview implements resolvePaymentReview operation.
+//
+// Note that somebody looked.
+//
+// POST /v1/payment-reviews/{id}/resolve
+func (UnimplementedHandler) ResolvePaymentReview(ctx context.Context, req *Resolution, params ResolvePaymentReviewParams) (r *PaymentReviewHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -517,6 +764,15 @@ func (UnimplementedHandler) ReleaseOrder(ctx context.Context, params ReleaseOrde
 //
 // POST /v1/orders/{id}/returns
 func (UnimplementedHandler) ReturnOrder(ctx context.Context, req *NewReturn, params ReturnOrderParams) (r *ReturnHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ReversePayment implements reversePayment operation.
+//
+// Of one recorded by hand, and not refunded. It stays, as `reversed`, with the reason.
+//
+// POST /v1/payments/{id}/reverse
+func (UnimplementedHandler) ReversePayment(ctx context.Context, req *ReversePayment, params ReversePaymentParams) (r *PaymentHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -564,5 +820,15 @@ func (UnimplementedHandler) ShipOrder(ctx context.Context, req OptNewShipment, p
 //
 // POST /v1/shipments/{id}/undo
 func (UnimplementedHandler) UndoShipment(ctx context.Context, req *Undo, params UndoShipmentParams) (r *ShipmentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// VoidPayment implements voidPayment operation.
+//
+// Of a payment that is `pending` or `authorized`: its session ends, what was authorised goes back. A
+// payment that came in meanwhile is a 409 `payment_succeeded`.
+//
+// POST /v1/payments/{id}/void
+func (UnimplementedHandler) VoidPayment(ctx context.Context, req OptVoidPayment, params VoidPaymentParams) (r *PaymentHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }

@@ -26,7 +26,19 @@ type Settings struct {
 	Allocation                stock.Strategy
 	Carriers                  []shipment.Carrier
 	ShipUnpaid                []access.Role // who may ship a prepaid order that nobody paid
+	CaptureOnShipment         bool          // Stripe authorises first, and takes the money when goods leave
+	PaymentTime               time.Duration // an unpaid prepaid order is cancelled after; 0: never
+	Invoicing                 Invoicing
 	Version                   int64
+}
+
+// Invoicing is how invoices are issued, and what stands on them.
+type Invoicing struct {
+	FromShipped          bool   // shipped quantities are invoiced, not ordered ones
+	Series, CreditSeries string // what numbers begin with
+	Bank                 string // where to pay to
+	PayURL               string // with {order} in the place of the order's number
+	Footer               string
 }
 
 // Default is what a fresh system has: no tax, and a tenth off at most without approval.
@@ -39,6 +51,8 @@ func Default() Settings {
 		Allocation:     stock.ByPriority,
 		Carriers:       shipment.Carriers(),
 		ShipUnpaid:     []access.Role{access.Manager},
+		PaymentTime:    72 * time.Hour,
+		Invoicing:      Invoicing{Series: "INV", CreditSeries: "CN"},
 		Version:        1,
 	}
 }
@@ -58,6 +72,9 @@ func (s Settings) Check() error {
 		}
 	}
 	wrong = append(wrong, shipment.CheckCarriers(s.Carriers)...)
+	if s.Invoicing.Series == s.Invoicing.CreditSeries {
+		wrong = append(wrong, refusal.Item{Field: "invoices.credit_series", Code: "invalid", Detail: "Invoices and credit notes are numbered apart."})
+	}
 	if len(wrong) > 0 {
 		return refusal.Fields(wrong...)
 	}

@@ -3,7 +3,10 @@
 // timeline; all of them together are the audit trail.
 package event
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // An Event is a fact. Seq counts the events of its subject from 1 and equals
 // the subject's version after it, so that a hole would show.
@@ -39,6 +42,7 @@ const (
 	Stock    Kind = "stock"
 	Transfer Kind = "transfer"
 	Count    Kind = "count"
+	Review   Kind = "review"
 	Access   Kind = "access"
 )
 
@@ -64,6 +68,28 @@ const (
 	ShipmentUndone    Type = "shipment.undone"
 	ReturnCreated     Type = "return.created"
 
+	OrderExpired Type = "order.expired" // cancelled because nobody paid in time
+
+	PaymentRequested    Type = "payment.requested" // a customer was asked to pay at Stripe
+	PaymentProcessing   Type = "payment.processing"
+	PaymentAuthorized   Type = "payment.authorized"
+	PaymentReceived     Type = "payment.received"
+	PaymentFailed       Type = "payment.failed"
+	PaymentCapturing    Type = "payment.capturing" // Stripe is to take what was authorised
+	PaymentVoiding      Type = "payment.voiding"   // it is to be given up
+	PaymentCancelled    Type = "payment.cancelled"
+	PaymentReversed     Type = "payment.reversed"
+	PaymentDisputed     Type = "payment.disputed"
+	PaymentDisputeWon   Type = "payment.dispute_won"
+	PaymentDisputeLost  Type = "payment.dispute_lost"
+	PaymentReview       Type = "payment.review" // what Stripe sent does not match
+	PaymentReviewClosed Type = "payment.reviewed"
+	RefundRequested     Type = "refund.requested"
+	RefundSucceeded     Type = "refund.succeeded"
+	RefundFailed        Type = "refund.failed"
+	InvoiceIssued       Type = "invoice.issued"
+	CreditNoteIssued    Type = "credit_note.issued"
+
 	ProductCreated  Type = "product.created"
 	ProductEdited   Type = "product.edited"
 	CustomerCreated Type = "customer.created"
@@ -88,7 +114,13 @@ const (
 )
 
 // money lists the keys of Data that hold amounts.
-var money = map[string]bool{"total": true, "was_total": true, "currency": true, "discount_bp": true, "credit_limit": true, "prices": true, "terms": true}
+var money = map[string]bool{
+	"total": true, "was_total": true, "currency": true, "discount_bp": true, "credit_limit": true, "prices": true, "terms": true,
+	"amount": true, "balance": true, "payment_status": true,
+}
+
+// aboutMoney are the kinds of types whose events say of an order but that there was one.
+var aboutMoney = []string{"payment.", "refund.", "invoice.", "credit_note."}
 
 // WithoutMoney returns the event's data without amounts, for those who see no prices.
 func (e Event) WithoutMoney() map[string]any {
@@ -96,6 +128,11 @@ func (e Event) WithoutMoney() map[string]any {
 	for k, v := range e.Data {
 		if !money[k] {
 			out[k] = v
+		}
+	}
+	for _, kind := range aboutMoney {
+		if strings.HasPrefix(string(e.Type), kind) {
+			return map[string]any{"number": e.Data["number"], "status": e.Data["status"]}
 		}
 	}
 	return out

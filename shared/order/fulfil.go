@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"waybill/shared/customer"
 	"waybill/shared/money"
 	"waybill/shared/refusal"
 	"waybill/shared/stock"
@@ -68,15 +67,6 @@ func (o Order) PicksAt(location string) []Pick {
 	return picks
 }
 
-// Covered reports whether the order may leave as far as money goes: prepaid
-// ones are paid or authorised in full.
-func (o Order) Covered() bool {
-	return o.Terms.Kind != customer.Prepaid || o.Paid+o.Authorized >= o.Totals.Total
-}
-
-// Settled reports whether nothing is left to pay.
-func (o Order) Settled() bool { return o.Paid >= o.Totals.Total }
-
 // MayShip refuses a shipment of an order that is not to leave now. With unpaid
 // it may leave though it is prepaid and nobody paid.
 func (o Order) MayShip(unpaid bool) error {
@@ -85,6 +75,8 @@ func (o Order) MayShip(unpaid bool) error {
 		return o.wrongStatus("shipped")
 	case o.OnHold:
 		return o.held()
+	case o.Disputed > 0:
+		return refusal.New(refusal.Conflict, "disputed", "A payment of order %s is disputed.", o.Number)
 	case !unpaid && !o.Covered():
 		return refusal.New(refusal.Conflict, "payment_required", "Order %s is prepaid and neither paid nor authorised in full.", o.Number)
 	case len(o.Shipments) >= MaxPapers:
@@ -346,4 +338,10 @@ func (o *Order) endHold() {
 	}
 }
 
-func (o *Order) unhold() { o.OnHold, o.HoldReason, o.HeldBefore = false, "", "" }
+// unhold ends a hold; a dispute that is open outlives every other.
+func (o *Order) unhold() {
+	o.OnHold, o.HoldReason, o.HeldBefore = false, "", ""
+	if o.Disputed > 0 && o.Status != Cancelled {
+		o.OnHold, o.HoldReason = true, HoldDispute
+	}
+}

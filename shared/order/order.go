@@ -37,6 +37,7 @@ var ToFulfil = []Status{Confirmed, PartiallyShipped, Shipped, Completed}
 const (
 	HoldApproval = "approval" // the discount is above the limit of who gave it
 	HoldStock    = "stock"    // it gave way to an adjustment of stock
+	HoldDispute  = "dispute"  // a customer's bank wants the money back
 )
 
 // MaxStockItems is how many stock items an order or an edit may touch, those
@@ -65,7 +66,11 @@ type Order struct {
 	Shipping         *customer.Address
 	Attributes       map[string]string
 	CancelReason     string
-	Paid, Authorized int64      // what came in, and what is sure to come; payments say so
+	Paid, Refunded   int64      // what came in and what went back of it; payments say so
+	Authorized       int64      // what is sure to come in
+	Disputed         int64      // what a customer's bank wants back
+	Invoices         []Issued   // the oldest first
+	PayBy            *time.Time // when a prepaid order is cancelled unless it is paid
 	Shipments        []string   // ids, the oldest first; those that were undone too
 	Undelivered      int64      // how many shipments are under way
 	Returns          []string   // ids
@@ -91,6 +96,8 @@ type Line struct {
 	Returned    int64
 	Cost        int64 // of what has left, in the company's currency
 	CostBack    int64 // of what came back
+	Invoiced    int64 // on invoices
+	Credited    int64 // on credit notes
 }
 
 // Reserved is how many units of the line are reserved in stock.
@@ -176,6 +183,9 @@ func (o *Order) Hold(reason string) error {
 func (o *Order) Release() error {
 	if !o.OnHold {
 		return refusal.New(refusal.Conflict, "not_on_hold", "Order %s is not on hold.", o.Number)
+	}
+	if o.HoldReason == HoldDispute && o.Disputed > 0 {
+		return refusal.New(refusal.Conflict, "disputed", "A payment of order %s is disputed; it goes on when that is decided.", o.Number)
 	}
 	o.unhold()
 	o.CompleteIfDone()

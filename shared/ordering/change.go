@@ -35,7 +35,7 @@ func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order
 	if err != nil {
 		return order.Order{}, err
 	}
-	return d.change(ctx, by, id, event.OrderEdited, func(ctx context.Context, o *order.Order, _ time.Time) (event.Type, map[string]any, error) {
+	return d.change(ctx, by, id, event.OrderEdited, func(ctx context.Context, o *order.Order, now time.Time) (event.Type, map[string]any, error) {
 		was := *o
 		if err := o.MayEdit(); err != nil {
 			return "", nil, err
@@ -55,6 +55,9 @@ func (d *Desk) Edit(ctx context.Context, by By, id string, in Edit) (order.Order
 				return "", nil, err
 			}
 			o.Progress()
+		}
+		if o.IsOpen() && o.Terms.Kind != was.Terms.Kind {
+			o.AwaitPayment(now, c.Settings.PaymentTime)
 		}
 		// What was approved was this discount for this customer on these terms.
 		if in.Wishes != nil || in.Discount != nil || in.CustomerID != nil || in.Terms != nil {
@@ -80,6 +83,9 @@ func edit(o *order.Order, in Edit, wishes []order.Wish, c table.Catalog) error {
 			return refusal.Fields(wrong...)
 		}
 		if err := keepShipped(*o, next); err != nil {
+			return err
+		}
+		if err := order.KeepInvoiced(*o, next); err != nil {
 			return err
 		}
 		o.Lines = next
@@ -198,6 +204,7 @@ func (d *Desk) confirm(ctx context.Context, o *order.Order, now time.Time) error
 			return refusal.Fields(refusal.Item{Field: fmt.Sprintf("lines[%d].sku", i), SKU: l.SKU, Code: "inactive", Detail: "The product is not sold any more."})
 		}
 	}
+	o.AwaitPayment(now, c.Settings.PaymentTime)
 	return allocate(o, c)
 }
 

@@ -10,6 +10,7 @@ import (
 	"waybill/shared/event"
 	"waybill/shared/money"
 	"waybill/shared/order"
+	"waybill/shared/payment"
 	"waybill/shared/refusal"
 	"waybill/shared/table"
 )
@@ -26,6 +27,14 @@ type Past struct {
 	Reference         string
 	Shipping          *customer.Address
 	Attributes        map[string]string
+	Payment           *PastPayment // how it was paid, in full; nil: it was not
+}
+
+// PastPayment is how an order from elsewhere was paid.
+type PastPayment struct {
+	Method    payment.Method
+	Reference string
+	At        *time.Time // nil: when the order was placed
 }
 
 // An Outcome is what became of one order of an import: its id, and whether it
@@ -105,7 +114,15 @@ func (d *Desk) importOne(ctx context.Context, by By, p Past) Outcome {
 		if entered, err = d.past(by, p, wishes, c); err != nil {
 			return nil, err
 		}
-		return d.enter(entered, By{Principal: by.Principal}, event.OrderImported, d.IDs.Now())
+		account, err := d.paid(&entered, p, by)
+		if err != nil {
+			return nil, err
+		}
+		tx, err := d.enter(entered, By{Principal: by.Principal}, event.OrderImported, d.IDs.Now())
+		if err == nil && p.Payment != nil {
+			tx.SaveAccount(entered.ID, payment.Account{}, account, d.IDs.Now())
+		}
+		return tx, err
 	})
 	var before *there
 	if errors.As(err, &before) {
@@ -167,4 +184,29 @@ func (d *Desk) past(by By, p Past, wishes []order.Wish, c table.Catalog) (order.
 		return o, allocate(&o, c)
 	}
 	return o, nil
+}
+
+// paid enters that an order was paid when it was.
+func (d *Desk) paid(o *order.Order, p Past, by By) (payment.Account, error) {
+	var a payment.Account
+	if p.Payment == nil {
+		return a, nil
+	}
+	if o.Status == order.Draft || o.Status == order.Cancelled || o.Totals.Total == 0 {
+		return a, refusal.Field("payment", "invalid", "An order that is %s, or costs nothing, was not paid.", o.Status)
+	}
+	at := o.CreatedAt
+	if p.Payment.At != nil {
+		at = p.Payment.At.UTC().Truncate(time.Millisecond)
+	}
+	now := d.IDs.Now()
+	if at.After(now.Add(time.Minute)) || at.Before(time.Unix(0, 0)) {
+		return a, refusal.Field("payment.received_at", "invalid", "It can't lie in the future, nor before 1970.")
+	}
+	err := a.Add(payment.Payment{
+		ID: d.IDs.IDAt(now), Method: p.Payment.Method, Currency: o.Currency, Amount: o.Totals.Total, Received: o.Totals.Total,
+		Status: payment.Succeeded, Reference: p.Payment.Reference, By: by.Principal.ID, ReceivedAt: &at, CreatedAt: now,
+	}, payment.Entered{By: by.Principal.ID, At: now})
+	o.Paid = a.Sums().Paid
+	return a, err
 }

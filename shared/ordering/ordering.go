@@ -5,9 +5,9 @@
 //
 // The actions of each fact, of the 100 a transaction takes:
 //
-//	Place, Import   order, number, event, mark, entry of who entered it, ≤ 90 stock items and SKUs waited for
-//	Edit            order, event, mark, entry, ≤ 90 stock items that change and SKUs waited for
-//	Confirm, Release, Cancel   order, event, mark, ≤ 90 stock items
+//	Place, Import   order, number, event, mark, entry of who entered it, time to pay, credit, ≤ 90 stock items and SKUs waited for
+//	Edit            order, event, mark, entry, time to pay, credit of two customers, ≤ 90 stock items that change and SKUs waited for
+//	Confirm, Release, Cancel   order, event, mark, time to pay, credit, ≤ 90 stock items
 //	Hold, Complete  order, event, mark
 package ordering
 
@@ -116,9 +116,21 @@ func (d *Desk) change(ctx context.Context, by By, id string, kind event.Type, ap
 		tx.Event(d.event(happened, next, by, now, data))
 		tx.Mark(by.Mark, next.ID, now)
 		done = next
-		return tx, nil
+		return tx, d.onCredit(ctx, tx, was, next)
 	})
 	return done, err
+}
+
+// onCredit keeps a change that takes more of a customer's credit within its limit.
+func (d *Desk) onCredit(ctx context.Context, tx *table.Tx, was, next order.Order) error {
+	if next.OnAccount() == 0 || (next.OnAccount() <= was.OnAccount() && next.CustomerID == was.CustomerID) {
+		return nil
+	}
+	c, err := d.DB.Catalog(ctx, next.CustomerID, nil, nil)
+	if err != nil || c.Customer == nil {
+		return err
+	}
+	return onCredit(tx, next, *c.Customer, c.Settings)
 }
 
 // reserve adds the net difference between two versions' allocations. What comes

@@ -64,15 +64,33 @@ func (d *Desk) Place(ctx context.Context, by By, in New) (order.Order, error) {
 			if err = allocate(&o, c); err == nil {
 				err = o.Confirm(now)
 			}
+			o.AwaitPayment(now, c.Settings.PaymentTime)
 		}
 		if err != nil {
 			return nil, err
 		}
 		tx, err := d.enter(o, by, happened, now)
+		if err != nil {
+			return nil, err
+		}
 		placed = o
-		return tx, err
+		return tx, onCredit(tx, o, *c.Customer, c.Settings)
 	})
 	return placed, err
+}
+
+// onCredit keeps an order on account within its customer's credit, in the
+// company's currency: there is no rate to count another by, so that a customer
+// with a limit pays those before they leave.
+func onCredit(tx *table.Tx, o order.Order, c customer.Customer, s company.Settings) error {
+	if c.CreditLimit == nil || o.OnAccount() == 0 {
+		return nil
+	}
+	if o.Currency != s.Currency {
+		return refusal.New(refusal.Conflict, "credit_limit", "The customer's credit is in %s; an order in %s is prepaid.", s.Currency, o.Currency)
+	}
+	tx.WithinCredit(o, *c.CreditLimit)
+	return nil
 }
 
 // enter is the transaction of a new order.

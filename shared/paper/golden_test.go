@@ -16,9 +16,10 @@ var update = flag.Bool("update", false, "write the golden images anew")
 // it with -update and compare the images; at other sizes a viewer shows more.
 func TestGoldenImages(t *testing.T) {
 	const dpi = 60
-	names := []string{"delivery-en", "delivery-zh", "delivery-long", "pick"}
+	names := []string{"delivery-en", "delivery-zh", "delivery-long", "pick", "invoice-en", "invoice-zh", "invoice-long", "credit-note"}
 	documents := readAt(t, dpi,
-		render(t, inEnglish(4)), render(t, inChinese(4)), render(t, inEnglish(52)), render(t, picks()))
+		render(t, inEnglish(4)), render(t, inChinese(4)), render(t, inEnglish(52)), render(t, picks()),
+		render(t, bill(4)), render(t, billInChinese(4)), render(t, bill(22)), render(t, credited(2)))
 	for i, pages := range documents {
 		for n, p := range pages {
 			path := fmt.Sprintf("testdata/%s-%d.png", names[i], n+1)
@@ -31,8 +32,10 @@ func TestGoldenImages(t *testing.T) {
 			}
 		}
 	}
-	if n := len(documents[2]); n != 3 {
-		t.Errorf("the long note has %d pages, want 3", n)
+	for at, want := range map[int]int{2: 3, 6: 2} {
+		if n := len(documents[at]); n != want {
+			t.Errorf("%s has %d pages, want %d", names[at], n, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
-// Package paper renders what goes with goods on paper: delivery notes and pick
-// lists, as PDF on A4. Rendering is a pure function: the same document gives
-// the same bytes, whenever and wherever it is rendered.
+// Package paper renders what goes with goods and with money on paper: delivery
+// notes, pick lists, invoices and credit notes, as PDF on A4. Rendering is a
+// pure function: the same document gives the same bytes, whenever and wherever
+// it is rendered.
 //
 // Any text may be of any length and hold any character. What is too long wraps,
 // what would then fill a page ends in …, and what the font does not have is

@@ -18,6 +18,14 @@ type texts struct {
 	sku, name, unit, quantity, ordered   string
 	remaining, bin, of, total            string
 	received, signer, signature, signDay string
+
+	// Of invoices and credit notes.
+	invoice, correction, ofInvoice, reason string
+	billTo, issued, due, currency          string
+	unitPrice, discount, tax, on           string
+	amount, amountWithTax, net, sum        string
+	takenOff, paid, open                   string
+	payment, scanToPay                     string
 }
 
 var english = texts{
@@ -30,6 +38,12 @@ var english = texts{
 	sku: "SKU", name: "Description", unit: "Unit", quantity: "Quantity", ordered: "Ordered",
 	remaining: "To follow", bin: "Bin", of: "of", total: "Total units",
 	received: "Received complete and in good order", signer: "Name", signature: "Signature", signDay: "Date",
+	invoice: "Invoice", correction: "Credit note", ofInvoice: "Of invoice", reason: "Reason",
+	billTo: "Bill to", issued: "Date", due: "Due", currency: "Currency",
+	unitPrice: "Unit price", discount: "Discount", tax: "Tax", on: "on",
+	amount: "Amount", amountWithTax: "Amount incl. tax", net: "Without tax", sum: "Total",
+	takenOff: "Credited", paid: "Paid", open: "To pay",
+	payment: "Payment of", scanToPay: "Scan to pay",
 }
 
 var chinese = texts{
@@ -42,6 +56,12 @@ var chinese = texts{
 	sku: "货号", name: "品名", unit: "单位", quantity: "数量", ordered: "订购数量",
 	remaining: "待发", bin: "库位", of: "共", total: "合计数量",
 	received: "以上货物已如数收讫，完好无损", signer: "收货人", signature: "签字", signDay: "日期",
+	invoice: "发票", correction: "贷项通知单", ofInvoice: "原发票号", reason: "原因",
+	billTo: "付款方", issued: "开票日期", due: "付款期限", currency: "币种",
+	unitPrice: "单价", discount: "折扣", tax: "税率", on: "计税金额",
+	amount: "金额", amountWithTax: "含税金额", net: "不含税金额", sum: "合计",
+	takenOff: "已冲减", paid: "已付", open: "待付",
+	payment: "付款信息", scanToPay: "扫码付款",
 }
 
 // textsOf returns the words for a BCP 47 locale.
@@ -56,14 +76,17 @@ func textsOf(locale string) texts {
 // count writes a number with a comma before every third digit.
 func count(n int64) string {
 	digits := strconv.FormatInt(n, 10)
-	sign := ""
 	if n < 0 {
-		sign, digits = "-", digits[1:]
+		return "-" + grouped(digits[1:])
 	}
+	return grouped(digits)
+}
+
+func grouped(digits string) string {
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
 	}
-	return sign + digits
+	return digits
 }
 
 // weight writes grams, from a kilogram on as kilograms to the gram.

@@ -201,6 +201,18 @@ type settingsRecord struct {
 	Allocation     stock.Strategy        `dynamodbav:"allocation"`
 	Carriers       []carrierRecord       `dynamodbav:"carriers"`
 	ShipUnpaid     []access.Role         `dynamodbav:"ship_unpaid"`
+	OnShipment     bool                  `dynamodbav:"capture_on_shipment,omitempty"`
+	PaymentTime    *int64                `dynamodbav:"payment_time,omitempty"` // nanoseconds
+	Invoicing      *invoicingRecord      `dynamodbav:"invoicing,omitempty"`
+}
+
+type invoicingRecord struct {
+	FromShipped  bool   `dynamodbav:"from_shipped,omitempty"`
+	Series       string `dynamodbav:"series"`
+	CreditSeries string `dynamodbav:"credit_series"`
+	Bank         string `dynamodbav:"bank,omitempty"`
+	PayURL       string `dynamodbav:"pay_url,omitempty"`
+	Footer       string `dynamodbav:"footer,omitempty"`
 }
 
 type carrierRecord struct {
@@ -224,8 +236,10 @@ func (tx *Tx) SaveSettings(s company.Settings, was int64) {
 		PK: k.pk, SK: k.sk, Version: s.Version,
 		Name: s.Name, Email: s.Email, Phone: s.Phone, TaxID: s.TaxID, Address: recordOfAddress(s.Address),
 		Currency: s.Currency, TimeZone: s.TimeZone, TaxInclusive: s.TaxInclusive, TaxRates: s.TaxRates, DiscountLimits: s.DiscountLimits,
-		Allocation: s.Allocation, ShipUnpaid: s.ShipUnpaid,
+		Allocation: s.Allocation, ShipUnpaid: s.ShipUnpaid, OnShipment: s.CaptureOnShipment,
 	}
+	patience, invoicing := int64(s.PaymentTime), invoicingRecord(s.Invoicing)
+	r.PaymentTime, r.Invoicing = &patience, &invoicing
 	for _, c := range s.Carriers {
 		r.Carriers = append(r.Carriers, carrierRecord(c))
 	}
@@ -378,6 +392,13 @@ func settingsOf(i item) (company.Settings, error) {
 		Name: r.Name, Email: r.Email, Phone: r.Phone, TaxID: r.TaxID, Address: r.Address.address(),
 		Currency: r.Currency, TimeZone: r.TimeZone, TaxInclusive: r.TaxInclusive, TaxRates: r.TaxRates,
 		DiscountLimits: r.DiscountLimits, Allocation: r.Allocation, ShipUnpaid: r.ShipUnpaid, Version: r.Version,
+		CaptureOnShipment: r.OnShipment, PaymentTime: company.Default().PaymentTime, Invoicing: company.Default().Invoicing,
+	}
+	if r.PaymentTime != nil { // settings of before there were payments have none
+		s.PaymentTime = time.Duration(*r.PaymentTime)
+	}
+	if r.Invoicing != nil {
+		s.Invoicing = company.Invoicing(*r.Invoicing)
 	}
 	for _, c := range r.Carriers {
 		s.Carriers = append(s.Carriers, shipment.Carrier(c))

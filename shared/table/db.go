@@ -247,6 +247,13 @@ func backoff(try int) time.Duration {
 	return time.Duration(rand.Int64N(int64(most))) //nolint:gosec // jitter needs no secrecy
 }
 
+// spread is how long to wait before a try at what many want at once, and only
+// one can have: at most two seconds, so that two hundred come to be served.
+func spread(try int) time.Duration {
+	most := min(25*time.Millisecond<<min(try, 7), 2*time.Second)
+	return time.Duration(rand.Int64N(int64(most))) //nolint:gosec // jitter needs no secrecy
+}
+
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

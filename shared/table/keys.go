@@ -33,6 +33,27 @@ func returnKey(id string) key             { return key{"RETURN#" + id, "RETURN"}
 func transferKey(id string) key           { return key{"TRANSFER#" + id, "TRANSFER"} }
 func countKey(id string) key              { return key{"COUNT#" + id, "COUNT"} }
 func countLineKey(id, sku string) key     { return key{countKey(id).pk, linePrefix + sku} }
+func accountKey(orderID string) key       { return key{orderKey(orderID).pk, "ACCOUNT"} }
+func expiryKey(orderID string) key        { return key{orderKey(orderID).pk, "EXPIRY"} }
+func unsettledKey(orderID string) key     { return key{orderKey(orderID).pk, "UNSETTLED"} }
+func paymentKey(id string) key            { return key{"PAYMENT#" + id, "PAYMENT"} }
+func stripeKey(id string) key             { return key{"STRIPE#" + id, "STRIPE"} }
+func reviewKey(id string) key             { return key{"REVIEW#" + id, "REVIEW"} }
+func sweepKey() key                       { return key{"SWEEP", "SWEEP"} }
+func creditKey(customerID string) key     { return key{customerKey(customerID).pk, "CREDIT"} }
+func invoiceKey(id string) key            { return key{"INVOICE#" + id, "INVOICE"} }
+func receivableKey(invoiceID string) key  { return key{invoiceKey(invoiceID).pk, "OPEN"} }
+func creditNoteKey(id string) key         { return key{"CREDITNOTE#" + id, "CREDITNOTE"} }
+func invoiceNumberKey(number string) key  { return key{"INVOICENUMBER#" + number, "NUMBER"} }
+func invoiceCreditKey(invoiceID, id string) key {
+	return key{invoiceKey(invoiceID).pk, creditPrefix + id}
+}
+func counterKey(series string, year int) key {
+	return key{"COUNTER#" + series + "#" + strconv.Itoa(year), "COUNTER"}
+}
+func entryKey(orderID string, n int64) key {
+	return key{orderKey(orderID).pk, entryPrefix + sequence(n)}
+}
 func waitKey(sku string, o order.Order) key {
 	return key{stockPartition(sku), waitPrefix + milliseconds(o.WaitingSince()) + "#" + o.ID}
 }
@@ -83,6 +104,8 @@ const (
 	eventPrefix    = "EVENT#"
 	waitPrefix     = "WAITS#"
 	linePrefix     = "LINE#"
+	entryPrefix    = "MONEY#"
+	creditPrefix   = "CREDIT#"
 )
 
 // milliseconds writes a moment after 1969 so that it sorts as text.
@@ -120,13 +143,22 @@ const (
 	transfersList = "TRANSFERS"
 	countsList    = "COUNTS"
 	eventsList    = "EVENTS"
+
+	paymentsList    = "PAYMENTS"
+	reviewsList     = "REVIEWS"
+	invoicesList    = "INVOICES"
+	expiryList      = "EXPIRY"      // by when they are to be paid
+	receivablesList = "RECEIVABLES" // by when they are due
+	unsettledList   = "UNSETTLED"   // by when they were left
 )
 
-func ordersByStatus(s order.Status) string    { return "ORDERS#" + string(s) }
-func ordersByOwner(owner string) string       { return "ORDERS#" + owner }
-func ordersByCustomer(customer string) string { return "ORDERS#" + customer }
-func customersByOwner(owner string) string    { return "CUSTOMERS#" + owner }
-func shipmentsByOwner(owner string) string    { return "SHIPMENTS#" + owner }
+func ordersByStatus(s order.Status) string      { return "ORDERS#" + string(s) }
+func ordersByOwner(owner string) string         { return "ORDERS#" + owner }
+func ordersByCustomer(customer string) string   { return "ORDERS#" + customer }
+func customersByOwner(owner string) string      { return "CUSTOMERS#" + owner }
+func invoicesByOwner(owner string) string       { return "INVOICES#" + owner }
+func invoicesByCustomer(customer string) string { return "INVOICES#" + customer }
+func shipmentsByOwner(owner string) string      { return "SHIPMENTS#" + owner }
 
 // sharded is the partition of a list that an item with this id is in.
 func sharded(list, id string) string {

@@ -47,7 +47,11 @@ type orderRecord struct {
 	Attributes   map[string]string `dynamodbav:"attributes,omitempty"`
 	CancelReason string            `dynamodbav:"cancel_reason,omitempty"`
 	Paid         int64             `dynamodbav:"paid,omitempty"`
+	Refunded     int64             `dynamodbav:"refunded,omitempty"`
 	Authorized   int64             `dynamodbav:"authorized,omitempty"`
+	Disputed     int64             `dynamodbav:"disputed,omitempty"`
+	Invoices     []issuedRecord    `dynamodbav:"invoices,omitempty"`
+	PayBy        int64             `dynamodbav:"pay_by,omitempty"`
 	Shipments    []string          `dynamodbav:"shipments,omitempty"`
 	Undelivered  int64             `dynamodbav:"undelivered,omitempty"`
 	Returns      []string          `dynamodbav:"returns,omitempty"`
@@ -73,6 +77,15 @@ type lineRecord struct {
 	Returned    int64              `dynamodbav:"ret,omitempty"`
 	Cost        int64              `dynamodbav:"cost,omitempty"`
 	CostBack    int64              `dynamodbav:"cost_back,omitempty"`
+	Invoiced    int64              `dynamodbav:"inv,omitempty"`
+	Credited    int64              `dynamodbav:"cred,omitempty"`
+}
+
+type issuedRecord struct {
+	ID       string `dynamodbav:"id"`
+	Total    int64  `dynamodbav:"total"`
+	Credited int64  `dynamodbav:"credited,omitempty"`
+	DueAt    int64  `dynamodbav:"due_at"`
 }
 
 type allocationRecord struct {
@@ -119,6 +132,7 @@ func (tx *Tx) NewOrder(o order.Order) {
 	tx.create(orderNumberRecord{PK: k.pk, SK: k.sk, OrderID: o.ID}, func(item) error { return &NumberTaken{Number: o.Number} })
 	tx.orderEntry(o)
 	tx.waits(order.Order{}, o)
+	tx.consequences(order.Order{}, o)
 }
 
 // NumberTaken says that another order has the number.
@@ -131,6 +145,7 @@ func (n *NumberTaken) Error() string { return "the order number " + n.Number + "
 func (tx *Tx) SaveOrder(o order.Order, was order.Order) {
 	tx.replace(recordOfOrder(o), was.Version, "order", o.Number)
 	tx.waits(was, o)
+	tx.consequences(was, o)
 	if o.Owner != was.Owner {
 		tx.orderEntry(o)
 	}
@@ -287,7 +302,7 @@ func recordOfOrder(o order.Order) orderRecord {
 		Reference: o.Reference, Note: o.Note, Terms: string(o.Terms.Kind), TermDays: o.Terms.Days,
 		Billing: recordOfAddress(o.Billing), Shipping: recordOfAddress(o.Shipping),
 		Attributes: o.Attributes, CancelReason: o.CancelReason,
-		Paid: o.Paid, Authorized: o.Authorized, Shipments: o.Shipments, Undelivered: o.Undelivered, Returns: o.Returns,
+		Paid: o.Paid, Refunded: o.Refunded, Authorized: o.Authorized, Disputed: o.Disputed, Shipments: o.Shipments, Undelivered: o.Undelivered, Returns: o.Returns,
 		CreatedAt: o.CreatedAt.UnixMilli(), UpdatedAt: o.UpdatedAt.UnixMilli(),
 	}
 	if o.Owner != "" {
@@ -296,11 +311,18 @@ func recordOfOrder(o order.Order) orderRecord {
 	if o.PlacedAt != nil {
 		r.PlacedAt = o.PlacedAt.UnixMilli()
 	}
+	if o.PayBy != nil {
+		r.PayBy = o.PayBy.UnixMilli()
+	}
+	for _, i := range o.Invoices {
+		r.Invoices = append(r.Invoices, issuedRecord{ID: i.ID, Total: i.Total, Credited: i.Credited, DueAt: i.DueAt.UnixMilli()})
+	}
 	for _, l := range o.Lines {
 		lr := lineRecord{
 			SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, UnitPrice: l.UnitPrice,
 			Own: recordOfDiscount(l.Own), Discount: l.Discount, TaxRate: l.TaxRate, Tax: l.Tax, Total: l.Total,
 			Backordered: l.Backordered, Shipped: l.Shipped, Cancelled: l.Cancelled, Returned: l.Returned, Cost: l.Cost, CostBack: l.CostBack,
+			Invoiced: l.Invoiced, Credited: l.Credited,
 		}
 		for _, a := range l.Allocations {
 			lr.Allocations = append(lr.Allocations, allocationRecord(a))
@@ -325,18 +347,26 @@ func orderOf(i item) (order.Order, error) {
 		Reference: r.Reference, Note: r.Note, Terms: customer.Terms{Kind: customer.TermsKind(r.Terms), Days: r.TermDays},
 		Billing: r.Billing.address(), Shipping: r.Shipping.address(),
 		Attributes: r.Attributes, CancelReason: r.CancelReason,
-		Paid: r.Paid, Authorized: r.Authorized, Shipments: r.Shipments, Undelivered: r.Undelivered, Returns: r.Returns,
+		Paid: r.Paid, Refunded: r.Refunded, Authorized: r.Authorized, Disputed: r.Disputed, Shipments: r.Shipments, Undelivered: r.Undelivered, Returns: r.Returns,
 		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt),
 	}
 	if r.PlacedAt != 0 {
 		at := moment(r.PlacedAt)
 		o.PlacedAt = &at
 	}
+	if r.PayBy != 0 {
+		at := moment(r.PayBy)
+		o.PayBy = &at
+	}
+	for _, i := range r.Invoices {
+		o.Invoices = append(o.Invoices, order.Issued{ID: i.ID, Total: i.Total, Credited: i.Credited, DueAt: moment(i.DueAt)})
+	}
 	for _, lr := range r.Lines {
 		l := order.Line{
 			SKU: lr.SKU, Name: lr.Name, Quantity: lr.Quantity, UnitPrice: lr.UnitPrice,
 			Own: lr.Own.discount(), Discount: lr.Discount, TaxRate: lr.TaxRate, Tax: lr.Tax, Total: lr.Total,
 			Backordered: lr.Backordered, Shipped: lr.Shipped, Cancelled: lr.Cancelled, Returned: lr.Returned, Cost: lr.Cost, CostBack: lr.CostBack,
+			Invoiced: lr.Invoiced, Credited: lr.Credited,
 		}
 		for _, a := range lr.Allocations {
 			l.Allocations = append(l.Allocations, stock.Allocation(a))

@@ -11,6 +11,7 @@ import (
 	"waybill/shared/customer"
 	"waybill/shared/event"
 	"waybill/shared/order"
+	"waybill/shared/payment"
 	"waybill/shared/product"
 	"waybill/shared/refusal"
 	"waybill/shared/stock"
@@ -169,6 +170,43 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 		s.commit(t, func(tx *table.Tx) { tx.Event(want) })
 		got, err := s.Timeline(ctx, want.Subject.ID, table.Page{Limit: 10})
 		wantSame(t, got.Items, []event.Event{want}, err)
+	})
+	t.Run("payments", func(t *testing.T) {
+		o := s.entered("SO-PAID")
+		want := full[payment.Account](t)
+		want.Version, want.Entries = 1, int64(len(want.News))
+		for i := range want.News {
+			want.News[i].Number = int64(i + 1)
+		}
+		s.commit(t, func(tx *table.Tx) {
+			tx.NewOrder(o)
+			tx.SaveAccount(o.ID, payment.Account{}, want, s.now())
+		})
+		entries, err := s.Entries(ctx, o.ID)
+		wantSame(t, entries, want.News, err)
+		want.News = nil
+		got, err := s.Account(ctx, o.ID)
+		wantSame(t, got, want, err)
+		for _, p := range want.Payments {
+			id, err := s.PaymentOrder(ctx, p.ID)
+			wantSame(t, id, o.ID, err)
+			for _, known := range []string{p.Session, p.Intent} {
+				id, err := s.StripeOrder(ctx, known)
+				wantSame(t, id, o.ID, err)
+			}
+		}
+		tx := &table.Tx{}
+		tx.SaveAccount(o.ID, payment.Account{}, want, s.now())
+		if err := s.Commit(ctx, tx); !refusal.Is(err, "stale") {
+			t.Errorf("payments that somebody else changed were saved: %v", err)
+		}
+	})
+	t.Run("review", func(t *testing.T) {
+		want := full[table.Review](t)
+		want.ID, want.At = s.ids.ID(), s.now()
+		s.commit(t, func(tx *table.Tx) { tx.NewReview(want) })
+		got, err := s.Review(ctx, want.ID)
+		wantSame(t, got, want, err)
 	})
 	t.Run("proof", func(t *testing.T) {
 		got, version, err := s.Proof(ctx)

@@ -12,7 +12,7 @@ import (
 // out of time. A plan that failed for reasons which a second look may mend — a
 // location ran short, a row changed, a number was taken — is made again from
 // fresh reads; what the plan itself refuses is final. Of a failed commit,
-// *Replay and ErrKeyReused come first: the fact was there before.
+// *Replay, ErrKeyReused and ErrHeard come first: the fact was there before.
 func (db *DB) Settle(ctx context.Context, plan func(context.Context) (*Tx, error)) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -30,8 +30,13 @@ func (db *DB) Settle(ctx context.Context, plan func(context.Context) (*Tx, error
 		if final := verdict(err); final != nil {
 			return final
 		}
-		// Somebody else got on. Losers that come back all at once would meet again.
-		if db.pause(ctx, backoff(try)) != nil {
+		// Somebody else got on. Losers that come back all at once would meet again:
+		// the more who draw one number, the further apart.
+		wait := backoff(try)
+		if drawn := (*NumberDrawn)(nil); errors.As(err, &drawn) {
+			wait = spread(try)
+		}
+		if db.pause(ctx, wait) != nil {
 			return refusal.New(refusal.Conflict, "busy", "Others kept changing the same rows; try again.")
 		}
 	}
@@ -46,19 +51,20 @@ func verdict(err error) error {
 	mendable, stale, overdrawn := true, false, false
 	for _, e := range refused.Errs {
 		var replay *Replay
-		if errors.As(e, &replay) || errors.Is(e, ErrKeyReused) {
+		if errors.As(e, &replay) || errors.Is(e, ErrKeyReused) || errors.Is(e, ErrHeard) {
 			return e
 		}
 		var short *stock.Shortage
 		var taken *NumberTaken
 		var moved *Moved
+		var drawn *NumberDrawn
 		var over *Overdrawn
 		switch {
 		case refusal.Is(e, "stale"):
 			stale = true
 		case errors.As(e, &over):
 			overdrawn = true
-		case errors.As(e, &short), errors.As(e, &taken), errors.As(e, &moved):
+		case errors.As(e, &short), errors.As(e, &taken), errors.As(e, &moved), errors.As(e, &drawn):
 		default:
 			mendable = false
 		}

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"waybill/infra/dynamolocal"
@@ -69,6 +70,7 @@ func configure() (local.Config, error) {
 		Fresh:    os.Getenv("FRESH") == "1",
 		KeyFile:  filepath.Join(state, "issuer.pem"),
 		Log:      os.Stderr,
+		Stripe:   local.Stripe{Key: os.Getenv("STRIPE_SECRET_KEY"), WebhookSecret: os.Getenv("STRIPE_WEBHOOK_SECRET")},
 	}
 	if port := os.Getenv("PORT"); port != "" {
 		if cfg.Port, err = strconv.Atoi(port); err != nil || cfg.Port < 0 || cfg.Port > 65535 {
@@ -85,6 +87,12 @@ func configure() (local.Config, error) {
 		}
 		cfg.Log = file
 	}
+	if (cfg.Stripe.Key == "") != (cfg.Stripe.WebhookSecret == "") {
+		return local.Config{}, errors.New("set both STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET for Stripe's test mode, or neither for the stand-in")
+	}
+	if strings.HasPrefix(cfg.Stripe.Key, "sk_live_") || strings.HasPrefix(cfg.Stripe.Key, "rk_live_") {
+		return local.Config{}, errors.New("STRIPE_SECRET_KEY is a live one: this machine takes test payments only")
+	}
 	return cfg, nil
 }
 
@@ -95,12 +103,13 @@ Waybill is ready.
   API          %[1]s/v1
   contract     %[1]s/openapi.yaml
   health       %[1]s/healthz
+  payments     %[3]s
   DynamoDB     %[2]s
   logs         .local/run.log, or here with VERBOSE=1
 
 Demo users, no passwords:
 
-`, s.URL(), s.DynamoDB())
+`, s.URL(), s.DynamoDB(), payments(s))
 	for _, role := range access.Roles {
 		fmt.Fprintf(out, "  %-12s %s\n", role, issuer.DemoUsers[role])
 	}
@@ -112,6 +121,14 @@ Try:
 
 Ctrl-C stops it; the data stays for the next run, unless that is with FRESH=1.
 `, s.URL())
+}
+
+// payments is where what customers pay is decided.
+func payments(s *local.System) string {
+	if s.Stripe() == nil {
+		return "Stripe's test mode"
+	}
+	return s.URL() + "/dev/stripe/ stands for Stripe: pay, decline, dispute"
 }
 
 // explain is err in one sentence, with what to do about it where we know.
