@@ -1,5 +1,5 @@
-// Package audit is called by the clock. It proves that the ledger explains
-// every balance, and on its way does for each SKU what a record of the stream
+// Package audit is called by the clock. It proves that the ledgers explain
+// every balance, of stock and of money, and on its way does for each SKU what a record of the stream
 // should have had done: so a record that was lost is made good.
 package audit
 
@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"waybill/shared/billing"
 	"waybill/shared/consumer"
 	"waybill/shared/ordering"
 	"waybill/shared/warehouse"
@@ -21,6 +22,11 @@ type Prover interface {
 	WatchLevel(ctx context.Context, sku string) error
 }
 
+// A Bookkeeper proves orders' money.
+type Bookkeeper interface {
+	Audit(ctx context.Context, until time.Time) (billing.Proven, error)
+}
+
 // A Server gives what is free of a SKU to the orders that wait for it.
 type Server interface {
 	Serve(ctx context.Context, sku string) error
@@ -30,6 +36,7 @@ type Server interface {
 type Audit struct {
 	Floor   Prover
 	Orders  Server
+	Books   Bookkeeper
 	Log     *slog.Logger
 	Metrics io.Writer
 	Now     func() time.Time
@@ -41,6 +48,7 @@ func New(edge consumer.Edge) consumer.Handler[Event, struct{}] {
 	a := &Audit{
 		Floor:  &warehouse.Floor{DB: edge.Records, IDs: ids, Pause: edge.Pause},
 		Orders: &ordering.Desk{DB: edge.Records, IDs: ids},
+		Books:  &billing.Books{DB: edge.Records, IDs: ids},
 		Log:    edge.Log, Metrics: edge.Metrics, Now: edge.Now,
 	}
 	return a.Handle
@@ -76,11 +84,31 @@ func (a *Audit) Handle(ctx context.Context, e Event) (struct{}, error) {
 	if err != nil {
 		return struct{}{}, fmt.Errorf("prove the stock: %w", err)
 	}
+	if err := a.money(ctx, until); err != nil {
+		return struct{}{}, err
+	}
 	if !run.Complete {
 		a.Log.InfoContext(ctx, "the proof goes on with the next call", "run", run.Run, "checked", run.Checked)
 		return struct{}{}, nil
 	}
 	return struct{}{}, a.tell(ctx, run)
+}
+
+// money proves a stretch of what orders were paid.
+func (a *Audit) money(ctx context.Context, until time.Time) error {
+	found, err := a.Books.Audit(ctx, until)
+	if err != nil {
+		return fmt.Errorf("prove the money: %w", err)
+	}
+	if found.Payments == 0 {
+		return nil // nobody paid anything yet
+	}
+	level, message := slog.LevelInfo, "the money is proven"
+	if len(found.Drift) > 0 {
+		level, message = slog.LevelError, "the money drifts"
+	}
+	a.Log.Log(ctx, level, message, "payments", found.Payments, "drifts", len(found.Drift), "complete", found.Complete)
+	return consumer.Measure(a.Metrics, a.Now(), map[string]int64{"PaymentsChecked": found.Payments, "MoneyDrift": int64(len(found.Drift))})
 }
 
 // tend makes good what a lost record of the stream left undone.

@@ -19,6 +19,7 @@ import (
 	"waybill/functions/audit"
 	"waybill/infra/dynamolocal/testtable"
 	"waybill/infra/template"
+	"waybill/shared/billing"
 	"waybill/shared/consumer"
 	"waybill/shared/event"
 	"waybill/shared/ident"
@@ -153,7 +154,16 @@ type floor struct {
 	until time.Time
 	asked []string
 	fail  error
+	books books
 }
+
+// books is a proof of money.
+type books struct {
+	found billing.Proven
+	err   error
+}
+
+func (b books) Audit(context.Context, time.Time) (billing.Proven, error) { return b.found, b.err }
 
 func (f *floor) Audit(ctx context.Context, _, until time.Time, tend warehouse.Tend) (warehouse.Proof, error) {
 	f.until = until
@@ -179,7 +189,7 @@ func (f *floor) Serve(_ context.Context, sku string) error {
 func (f *floor) handle(ctx context.Context, t *testing.T) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	a := &audit.Audit{Floor: f, Orders: f, Log: slog.New(slog.NewJSONHandler(&out, nil)), Metrics: &out, Now: time.Now}
+	a := &audit.Audit{Floor: f, Orders: f, Books: f.books, Log: slog.New(slog.NewJSONHandler(&out, nil)), Metrics: &out, Now: time.Now}
 	_, err := a.Handle(ctx, schedule(t))
 	return out.String(), err
 }
@@ -224,5 +234,21 @@ func TestAProofThatFailsIsAFailedCall(t *testing.T) {
 	f := &floor{err: errors.New("no table")}
 	if out, err := f.handle(t.Context(), t); !errors.Is(err, f.err) || len(metrics(t, out)) != 0 {
 		t.Errorf("%s, %v", out, err)
+	}
+}
+
+func TestMoneyThatDriftsIsInTheLogAndTheMetrics(t *testing.T) {
+	t.Parallel()
+	f := &floor{books: books{found: billing.Proven{Payments: 7, Drift: []billing.Drift{{OrderID: "O", What: "paid", Expected: 1, Found: 2}}}}}
+	out, err := f.handle(t.Context(), t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := metrics(t, out); len(m) != 1 || m[0]["MoneyDrift"] != 1.0 || m[0]["PaymentsChecked"] != 7.0 || !strings.Contains(out, "the money drifts") {
+		t.Errorf("said is %s", out)
+	}
+	f.books.err = errors.New("no table")
+	if _, err := f.handle(t.Context(), t); !errors.Is(err, f.books.err) {
+		t.Errorf("a proof that failed: %v", err)
 	}
 }

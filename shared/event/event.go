@@ -43,6 +43,7 @@ const (
 	Transfer Kind = "transfer"
 	Count    Kind = "count"
 	Review   Kind = "review"
+	Proof    Kind = "proof"
 	Access   Kind = "access"
 )
 
@@ -101,6 +102,7 @@ const (
 	StockLow    Type = "stock.low"    // what is available fell to the reorder point
 	StockProven Type = "stock.proven" // a run of the proof found that the ledger explains every balance
 	StockDrift  Type = "stock.drift"  // a run of the proof found balances that it does not
+	MoneyDrift  Type = "money.drift"  // the same of orders' money
 
 	TransferSent     Type = "transfer.sent"
 	TransferReceived Type = "transfer.received"

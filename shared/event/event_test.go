@@ -21,3 +21,12 @@ func TestWhoSeesNoPricesReadsNoneInATimeline(t *testing.T) {
 		t.Error("the event itself was changed")
 	}
 }
+
+func TestWhoSeesNoPricesReadsOfMoneyOnlyThatThereWasSome(t *testing.T) {
+	for _, kind := range []event.Type{event.PaymentReceived, event.RefundRequested, event.InvoiceIssued, event.CreditNoteIssued} {
+		e := event.Event{Type: kind, Data: map[string]any{"number": "SO-1", "status": "confirmed", "method": "cash", "refunds": []any{map[string]any{"amount": int64(5)}}}}
+		if got := e.WithoutMoney(); len(got) != 2 || got["number"] != "SO-1" || got["status"] != "confirmed" {
+			t.Errorf("of %s are left %v", kind, got)
+		}
+	}
+}

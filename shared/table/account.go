@@ -373,6 +373,28 @@ func (tx *Tx) SweptUntil(at time.Time) {
 	tx.put(sweepRecord{PK: k.pk, SK: k.sk, Until: at.UnixMilli()}, "", nil, nil)
 }
 
+type moneyProofRecord struct {
+	PK    string `dynamodbav:"pk"`
+	SK    string `dynamodbav:"sk"`
+	After string `dynamodbav:"after,omitempty"`
+}
+
+// MoneyProven is the cursor in the list of payments that the proof came to; "" is the beginning.
+func (db *DB) MoneyProven(ctx context.Context) (after string, err error) {
+	i, err := db.get(ctx, moneyProofKey())
+	if err != nil || i == nil {
+		return "", err
+	}
+	r, err := decode[moneyProofRecord](i)
+	return r.After, err
+}
+
+// MoneyProvenTo adds the cursor that the proof came to.
+func (tx *Tx) MoneyProvenTo(after string) {
+	k := moneyProofKey()
+	tx.put(moneyProofRecord{PK: k.pk, SK: k.sk, After: after}, "", nil, nil)
+}
+
 // EventOrder returns the id of the order whose event this is, by its key and type, when it is one.
 func EventOrder(pk, sk string) (orderID string, ok bool) {
 	prefix := orderKey("").pk

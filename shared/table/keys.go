@@ -40,6 +40,7 @@ func paymentKey(id string) key            { return key{"PAYMENT#" + id, "PAYMENT
 func stripeKey(id string) key             { return key{"STRIPE#" + id, "STRIPE"} }
 func reviewKey(id string) key             { return key{"REVIEW#" + id, "REVIEW"} }
 func sweepKey() key                       { return key{"SWEEP", "SWEEP"} }
+func moneyProofKey() key                  { return key{"MONEYPROOF", "MONEYPROOF"} }
 func creditKey(customerID string) key     { return key{customerKey(customerID).pk, "CREDIT"} }
 func invoiceKey(id string) key            { return key{"INVOICE#" + id, "INVOICE"} }
 func receivableKey(invoiceID string) key  { return key{invoiceKey(invoiceID).pk, "OPEN"} }
