@@ -6,6 +6,7 @@ package settle
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -39,8 +40,12 @@ func New(stripe billing.Processor) func(consumer.Edge) consumer.Handler[events.D
 var matters = map[event.Type]bool{
 	event.ShipmentCreated: true, event.OrderEdited: true, event.OrderCancelled: true, event.OrderClosed: true, event.OrderExpired: true,
 	event.PaymentReceived: true, event.PaymentAuthorized: true, event.RefundRequested: true,
-	event.PaymentCapturing: true, event.PaymentVoiding: true, event.CreditNoteIssued: true,
+	event.PaymentFailed: true, event.PaymentCapturing: true, event.PaymentVoiding: true, event.CreditNoteIssued: true,
 }
+
+// margin is what is left of an invocation's time when no further order is
+// begun: more than one takes while Stripe is slow.
+const margin = 40 * time.Second
 
 // Handle tends each order of a batch once. What Stripe is to do is written down
 // first; when Stripe does not do it now, the sweep has it done, and the stream
@@ -55,6 +60,10 @@ func (s *Settle) Handle(ctx context.Context, batch events.DynamoDBEvent) (events
 			continue
 		}
 		tended[orderID] = true
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < margin {
+			out.BatchItemFailures = append(out.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: r.Change.SequenceNumber})
+			break // the rest comes again with this one
+		}
 		if err := consumer.Safely(func() error { return s.Books.Tend(ctx, orderID) }); err != nil {
 			consumer.LogFailure(ctx, s.Log, "what is to be settled was not written down", err, "order", orderID)
 			out.BatchItemFailures = append(out.BatchItemFailures, events.DynamoDBBatchItemFailure{ItemIdentifier: r.Change.SequenceNumber})

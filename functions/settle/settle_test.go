@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -84,7 +85,7 @@ func TestOnlyWhatStripeMayHaveToFollowIsFollowed(t *testing.T) {
 	var records []events.DynamoDBEventRecord
 	for _, happened := range []event.Type{
 		event.OrderCreated, event.OrderConfirmed, event.OrderHeld, event.OrderReleased, event.OrderCompleted, event.ShipmentDelivered,
-		event.PaymentRequested, event.PaymentCancelled, event.PaymentFailed, event.PaymentDisputed, event.RefundSucceeded, event.InvoiceIssued,
+		event.PaymentRequested, event.PaymentCancelled, event.PaymentDisputed, event.RefundSucceeded, event.InvoiceIssued,
 	} {
 		records = append(records, record(len(records)+1, "A", happened))
 	}
@@ -95,7 +96,7 @@ func TestOnlyWhatStripeMayHaveToFollowIsFollowed(t *testing.T) {
 	b.wantAsked(t)
 	for _, happened := range []event.Type{
 		event.ShipmentCreated, event.OrderEdited, event.OrderCancelled, event.OrderClosed, event.OrderExpired, event.PaymentReceived,
-		event.PaymentAuthorized, event.PaymentCapturing, event.PaymentVoiding, event.RefundRequested, event.CreditNoteIssued,
+		event.PaymentAuthorized, event.PaymentFailed, event.PaymentCapturing, event.PaymentVoiding, event.RefundRequested, event.CreditNoteIssued,
 	} {
 		b := &books{}
 		b.handle(t, record(1, "A", happened))
@@ -155,4 +156,17 @@ func TestWhatStripeDoesNotDoIsLeftForTheSweep(t *testing.T) {
 		t.Errorf("failed %v, log %s", failed, log)
 	}
 	b.wantAsked(t, "tend A", "perform A", "tend B", "perform B", "tend C", "perform C")
+}
+
+func TestABatchThatOutlastsItsTimeComesAgain(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	b := &books{}
+	s := &settle.Settle{Books: b, Log: slog.New(slog.DiscardHandler)}
+	out, err := s.Handle(ctx, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{record(1, "A", event.OrderEdited), record(2, "B", event.OrderEdited)}})
+	if err != nil || len(out.BatchItemFailures) != 1 || out.BatchItemFailures[0].ItemIdentifier != "1" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	b.wantAsked(t)
 }

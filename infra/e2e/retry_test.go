@@ -233,7 +233,6 @@ var mutations = []mutation{
 	{name: "reverse a payment", given: received, count: paymentsThat("reversed"), do: at("/v1/payments/", "reverse", obj{"reason": "typo"})},
 	{name: "refund a payment", given: received, count: refunds, do: at("/v1/payments/", "refunds", obj{"amount": 500, "reason": "chipped"})},
 	{name: "ask for a payment", given: placed, count: payments, do: act("checkout", obj{})},
-	{name: "ask on a page of one's own", given: placed, count: payments, do: act("payment-intents", obj{})},
 	{name: "invoice", given: placed, count: rows("/v1/invoices"), do: act("invoices", obj{})},
 	{name: "credit", given: invoiced, count: rows("/v1/audit?type=credit_note.issued"), do: at("/v1/invoices/", "credit-notes", obj{"reason": "gone"})},
 	{name: "receive", count: rows("/v1/stock/MUG/movements"), do: add("/v1/stock/movements", constant(obj{

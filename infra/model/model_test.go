@@ -21,6 +21,7 @@ import (
 	"waybill/infra/dynamolocal/testtable"
 	"waybill/infra/fault"
 	"waybill/shared/access"
+	"waybill/shared/billing"
 	"waybill/shared/customer"
 	"waybill/shared/fulfilment"
 	"waybill/shared/gateway"
@@ -55,8 +56,12 @@ var (
 var (
 	skus      = []string{"A", "B", "C", "D", "WAITS"} // the last may be backordered
 	locations = []string{"MAIN", "EAST"}
+	prepaid   = &customer.Terms{Kind: customer.Prepaid}
 	manager   = access.Principal{ID: "manager", Roles: []access.Role{access.Manager}}
 )
+
+// week is longer than an order waits to be paid.
+const week = 7 * 24 * time.Hour
 
 // bench is the system under test: once healthy, to look at what is stored, and once with faults.
 type bench struct {
@@ -66,6 +71,7 @@ type bench struct {
 	desk    *ordering.Desk // through faults
 	dock    *fulfilment.Dock
 	floor   *warehouse.Floor
+	books   *billing.Books // so late that nobody pays any more
 	edge    gateway.Edge
 	proofs  *warehouse.Floor // healthy
 	ids     ident.Source
@@ -91,6 +97,7 @@ func newBench(t testing.TB, skus []string, decide func(operation string) fault.M
 		desk:   &ordering.Desk{DB: faulty, IDs: ids},
 		dock:   &fulfilment.Dock{DB: faulty, IDs: ids},
 		floor:  &warehouse.Floor{DB: faulty, IDs: ids, Pause: noPause},
+		books:  &billing.Books{DB: faulty, IDs: ident.At(func() time.Time { return time.Now().Add(week) })},
 		edge:   gateway.Edge{Records: faulty},
 		proofs: &warehouse.Floor{DB: healthy, IDs: ids, Pause: noPause},
 		buyer:  ids.ID(),
@@ -205,9 +212,27 @@ func (b *bench) serve(sku string) {
 	}
 }
 
-func (b *bench) place(lines []Line, confirm bool) (order.Order, string) {
+// expire ends an order that nobody paid in time, again and again until it went through, as the clock does.
+func (b *bench) expire(id string) (ended bool) {
+	b.mark("expire")
+	for {
+		done, err := b.books.ExpireOrder(context.Background(), id)
+		ended = ended || done
+		var refused *refusal.Error
+		if err == nil {
+			return ended
+		}
+		if !errors.As(err, &refused) || (refused.Kind != refusal.Unavailable && refused.Code != "busy") {
+			b.t.Errorf("expire: %v", err)
+			return ended
+		}
+	}
+}
+
+// place enters an order on terms, nil for the buyer's, which are net.
+func (b *bench) place(lines []Line, confirm bool, terms *customer.Terms) (order.Order, string) {
 	return b.order(b.mark("place"), func(ctx context.Context, by ordering.By) (order.Order, error) {
-		return b.desk.Place(ctx, by, ordering.New{CustomerID: b.buyer, Currency: "USD", Confirm: confirm, Wishes: wishes(lines)})
+		return b.desk.Place(ctx, by, ordering.New{CustomerID: b.buyer, Currency: "USD", Confirm: confirm, Wishes: wishes(lines), Terms: terms})
 	})
 }
 
@@ -361,7 +386,7 @@ func (s *sequence) place(r *rapid.T) {
 	if s.world.Place(lines, confirm) == nil {
 		want = "insufficient_stock"
 	}
-	o, code := s.bench.place(lines, confirm)
+	o, code := s.bench.place(lines, confirm, nil)
 	s.agree(r, "place", code, want)
 	if code == "" {
 		s.ids, s.parcels = append(s.ids, o.ID), append(s.parcels, nil)
@@ -521,7 +546,7 @@ func TestBalancesAddUpAtEveryPause(t *testing.T) {
 		c.work(8, func(done int) bool { return done < 63 })
 		c.addsUp()
 	}
-	t.Logf("%d operations, %d orders", c.keys, len(c.seen))
+	t.Logf("%d operations, %d orders, of which %d expired", c.keys, len(c.seen), c.expired)
 }
 
 // Sixteen for a minute on twenty SKUs, which is a warehouse's busy day.
@@ -538,7 +563,7 @@ func TestBalancesAddUpThroughABusyMinute(t *testing.T) {
 		c.work(16, func(int) bool { return time.Now().Before(end) })
 		c.addsUp()
 	}
-	t.Logf("%d operations, %d orders", c.keys, len(c.seen))
+	t.Logf("%d operations, %d orders, of which %d expired", c.keys, len(c.seen), c.expired)
 }
 
 // crowd is workers on one table, and what they were told.
@@ -553,6 +578,7 @@ type crowd struct {
 	seen    map[string]order.Order // the newest version that anybody was told of
 	parcels []string               // ids of shipments, the oldest first
 	onHand  map[stock.Place]int64
+	expired int
 }
 
 func newCrowd(t *testing.T, skus []string) *crowd {
@@ -655,10 +681,10 @@ func (c *crowd) random(r *rand.Rand) {
 	c.mu.Lock()
 	ids, parcels := slices.Sorted(maps.Keys(c.seen)), slices.Clone(c.parcels)
 	c.mu.Unlock()
-	kind := r.IntN(14)
+	kind := r.IntN(15)
 	switch {
 	case kind < 3 || len(ids) == 0:
-		c.told(c.place(lines, kind > 0))
+		c.told(c.place(lines, kind > 0, []*customer.Terms{nil, nil, prepaid}[r.IntN(3)]))
 	case kind == 3:
 		c.moved(c.move(stock.Movement{Kind: stock.Receive, Place: place, Quantity: 3 * n}, false))
 	case kind == 4:
@@ -673,6 +699,12 @@ func (c *crowd) random(r *rand.Rand) {
 		c.fulfil(r, recent(r, ids), parcels)
 	case kind == 9:
 		c.serve(place.SKU)
+	case kind == 10:
+		if c.expire(recent(r, ids)) {
+			c.mu.Lock()
+			c.expired++
+			c.mu.Unlock()
+		}
 	default:
 		c.told(c.order(c.mark("change"), c.change(r, recent(r, ids), lines)))
 	}

@@ -249,7 +249,7 @@ func (b *Books) take(c *changing, looks ...look) error {
 // was there when the order was cancelled, and is for people.
 func (b *Books) giveBack(c *changing, before payment.Account, reason string) error {
 	for _, p := range c.account.Payments {
-		if was := before.Payment(p.ID); was == nil || p.In() <= was.In() {
+		if was := before.Payment(p.ID); was == nil || p.In() <= was.In() || p.Refundable() == 0 {
 			continue
 		}
 		shares, err := c.account.ShareOf(p.ID, 0)

@@ -41,10 +41,12 @@ func (b *Books) Refund(ctx context.Context, by By, orderID string, in Refund) ([
 			return err
 		}
 		attempt := b.IDs.IDAt(c.now)
+		c.happened = event.RefundSucceeded // by hand it is done
 		var total int64
 		var told []any
 		for _, s := range shares {
 			if p := c.account.Payment(s.PaymentID); p.Method == payment.Stripe {
+				c.happened = event.RefundRequested
 				if err := b.Stripe.Payable(p.Currency, s.Amount); err != nil {
 					return err
 				}
@@ -56,10 +58,7 @@ func (b *Books) Refund(ctx context.Context, by By, orderID string, in Refund) ([
 			total += s.Amount
 			told = append(told, map[string]any{"refund": r.ID, "payment": s.PaymentID, "amount": s.Amount})
 		}
-		c.happened, c.ref = event.RefundRequested, refundRef(orderID, attempt)
-		if !c.account.Owing() {
-			c.happened = event.RefundSucceeded
-		}
+		c.ref = refundRef(orderID, attempt)
 		c.data["amount"], c.data["reason"], c.data["refunds"] = total, in.Reason, told
 		ref = c.ref
 		return nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"waybill/infra/stripe"
 	"waybill/shared/billing"
@@ -129,6 +130,8 @@ func TestARefundWhoseAnswerIsLostIsFoundAndNotRepeated(t *testing.T) {
 		t.Errorf("%+v", made)
 	}
 	s.stripe.set(nil)
+	s.pass(25 * time.Hour) // by now Stripe has forgotten the key
+	s.tend(o.ID)           // and nobody has heard of the refund
 	s.settle()
 	_, a := s.want(o.ID, "confirmed partially_refunded", payment.Sums{Paid: 1000, Refunded: 400})
 	at := must(s.client.Refunds(t.Context(), p.Intent))(t)

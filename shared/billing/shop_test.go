@@ -26,7 +26,6 @@ import (
 	"waybill/shared/customer"
 	"waybill/shared/event"
 	"waybill/shared/fulfilment"
-	"waybill/shared/gateway"
 	"waybill/shared/ident"
 	"waybill/shared/order"
 	"waybill/shared/ordering"
@@ -382,8 +381,6 @@ func wantCode(t testing.TB, err error, codes ...string) {
 func mark(operation, key string) *table.Mark {
 	return &table.Mark{Principal: "fiona", Operation: operation, Key: key, Hash: operation}
 }
-
-func (s *shop) edge() gateway.Edge { return gateway.Edge{Records: s.DB} }
 
 // atStripe does something at Stripe itself, past Waybill, and returns the object's id.
 func (s *shop) atStripe(path string, form url.Values) string {

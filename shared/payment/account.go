@@ -142,6 +142,9 @@ func (a *Account) change(p *Payment, e Entered, kind Kind, of string, do func(*P
 // that came in.
 func (a *Account) Add(p Payment, e Entered) error {
 	if len(a.Payments) >= MostPayments {
+		a.forget()
+	}
+	if len(a.Payments) >= MostPayments {
 		return refusal.New(refusal.Rejected, "too_many_items", "An order has at most %d payments.", MostPayments)
 	}
 	status := p.Status
@@ -149,6 +152,16 @@ func (a *Account) Add(p Payment, e Entered) error {
 	a.Payments = append(a.Payments, p)
 	a.change(&a.Payments[len(a.Payments)-1], e, "", "", func(p *Payment) { p.Status = status })
 	return nil
+}
+
+// forget makes room: the oldest ask that came to nothing goes. The timeline has it.
+func (a *Account) forget() {
+	i := slices.IndexFunc(a.Payments, func(p Payment) bool {
+		return (p.Status == Cancelled || p.Status == Failed) && len(p.Refunds)+len(p.Disputes) == 0
+	})
+	if i >= 0 {
+		a.Payments = slices.Delete(a.Payments, i, i+1)
+	}
 }
 
 // Reverse takes back a payment that was recorded by mistake.

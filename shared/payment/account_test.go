@@ -3,6 +3,7 @@ package payment_test
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -292,5 +293,26 @@ func TestOnlyWhatIsAuthorisedIsCapturedAndOnlyWhatIsOpenVoided(t *testing.T) {
 				t.Errorf("to be captured are %d", err)
 			}
 		}
+	}
+}
+
+func TestAsksThatCameToNothingMakeRoom(t *testing.T) {
+	t.Parallel()
+	var a payment.Account
+	add(t, &a, cash("C", 1))
+	for i := range 3 * payment.MostPayments {
+		p := asked(fmt.Sprint("P", i), 1000, false)
+		p.Status = payment.Cancelled
+		add(t, &a, p)
+	}
+	if len(a.Payments) != payment.MostPayments || a.Payments[0].ID != "C" || a.Sums().Paid != 1 {
+		t.Errorf("%d payments, the first %s", len(a.Payments), a.Payments[0].ID)
+	}
+	var full payment.Account
+	for i := range payment.MostPayments {
+		add(t, &full, cash(fmt.Sprint("C", i), 1))
+	}
+	if err := full.Add(cash("more", 1), by("fiona")); !refusal.Is(err, "too_many_items") {
+		t.Errorf("one more: %v", err)
 	}
 }

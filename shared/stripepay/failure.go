@@ -36,6 +36,7 @@ type attempts struct {
 	status    int   // of the answer to the last attempt; 0 when there was none
 	cause     error // why there was none
 	uncertain bool  // an attempt may have been carried out without an answer that says so
+	silent    bool  // an attempt had no answer at all
 }
 
 type watching struct{}
@@ -58,7 +59,8 @@ func (w watched) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := w.RoundTripper.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	if err != nil {
 		a.cause = err
-		a.uncertain = a.uncertain || sent.Load() || !neverConnected(err)
+		a.silent = a.silent || sent.Load() || !neverConnected(err)
+		a.uncertain = a.uncertain || a.silent
 		return nil, err
 	}
 	a.status = response.StatusCode
@@ -102,8 +104,11 @@ func explain(err error, does bool, seen *attempts) error {
 		lost = true
 	}
 	if does && lost {
-		return &payment.ErrUnknown{Err: seen.because(refusal.New(refusal.Unavailable, "stripe_outcome_unknown",
-			"Stripe was asked and its answer was lost; asking again will tell."))}
+		return &payment.ErrUnknown{
+			Answered: status >= http.StatusInternalServerError && !seen.silent,
+			Err: seen.because(refusal.New(refusal.Unavailable, "stripe_outcome_unknown",
+				"Stripe was asked and its answer was lost; asking again will tell.")),
+		}
 	}
 	return seen.because(unavailable("Stripe doesn't answer."))
 }

@@ -105,6 +105,17 @@ func check(t *testing.T, doing string, err error, code string, unknown bool) {
 	}
 }
 
+func TestAFailureThatStripeAnswersWithIsToldFromSilence(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]bool{no(500, "api_error", "", "", ""): true, "lost": false} {
+		_, err := answers(t, answer).Refund(t.Context(), payment.RefundRequest{Intent: "pi_1", Currency: "USD", Amount: 100, Key: "k"})
+		var unknown *payment.ErrUnknown
+		if !errors.As(err, &unknown) || unknown.Answered != want {
+			t.Errorf("%s: %v; want answered: %t", answer, err, want)
+		}
+	}
+}
+
 func TestAStripeThatIsNotThereHasDoneNothing(t *testing.T) {
 	gone, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
