@@ -8,11 +8,9 @@ import (
 	"net/http"
 
 	"waybill/shared/api"
-	"waybill/shared/company"
 	"waybill/shared/gateway"
 	"waybill/shared/invoice"
 	"waybill/shared/invoicing"
-	"waybill/shared/order"
 	"waybill/shared/table"
 )
 
@@ -20,16 +18,13 @@ import (
 type Invoices struct {
 	edge gateway.Edge
 	book *invoicing.Book
-
-	// PayLink is where an order can be paid; "" where it can't be paid online.
-	PayLink func(ctx context.Context, o order.Order, s company.Settings) (string, error)
 }
 
 var _ api.InvoicesHandler = (*Invoices)(nil)
 
 // New returns the function's handler.
 func New(edge gateway.Edge) (http.Handler, error) {
-	i := &Invoices{edge: edge, book: &invoicing.Book{DB: edge.Records, IDs: edge.IDs()}, PayLink: ownPage}
+	i := &Invoices{edge: edge, book: &invoicing.Book{DB: edge.Records, IDs: edge.IDs()}}
 	type rest struct{ api.UnimplementedHandler }
 	return edge.Handler(api.InvoicesGroup, struct {
 		*Invoices

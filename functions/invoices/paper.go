@@ -2,6 +2,7 @@ package invoices
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net/url"
 	"strings"
@@ -77,14 +78,24 @@ func (h *Invoices) howToPay(ctx context.Context, b invoice.Bill, s company.Setti
 	if err != nil {
 		return "", "", err
 	}
-	link, err = h.PayLink(ctx, o, s)
+	link, err = h.payLink(ctx, o, s)
 	return s.Invoicing.Bank, link, err
 }
 
+// payLink is where an order can be paid: at the checkout that is open for it,
+// or on the company's own page; "" where it can't be paid online.
+func (h *Invoices) payLink(ctx context.Context, o order.Order, s company.Settings) (string, error) {
+	a, err := h.book.DB.Account(ctx, o.ID)
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(a.PayAt(h.edge.Now()), ownPage(o, s)), nil
+}
+
 // ownPage is the company's own page for paying an order.
-func ownPage(_ context.Context, o order.Order, s company.Settings) (string, error) {
+func ownPage(o order.Order, s company.Settings) string {
 	number := strings.ReplaceAll(url.QueryEscape(o.Number), "+", "%20") // which holds in a path and in a query
-	return strings.ReplaceAll(s.Invoicing.PayURL, "{order}", number), nil
+	return strings.ReplaceAll(s.Invoicing.PayURL, "{order}", number)
 }
 
 func charges(lines []invoice.Line, inclusive bool) []paper.Charge {

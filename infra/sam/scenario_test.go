@@ -103,6 +103,17 @@ func TestOrdersArePlacedEditedAndCancelledInContainers(t *testing.T) {
 	manager.call("PATCH", path, version, fields{"lines": order(1)["lines"]}).problem(412)
 	manager.wantAvailable(1)
 
+	// Paid by hand and invoiced: functions that link Stripe and print paper start too.
+	manager.call("POST", path+"/payments", nil, fields{"method": "cash", "amount": 1_000_000}).problem(409)
+	manager.call("POST", path+"/payments", nil, fields{"method": "cash", "amount": 1999}).want(201)
+	invoice := manager.call("POST", path+"/invoices", nil, fields{}).want(201)
+	if got := invoice.text("number"); !strings.HasSuffix(got, "-000001") {
+		t.Errorf("the first invoice is %s", got)
+	}
+	if pdf := manager.call("GET", "/v1/invoices/"+invoice.text("id")+"/invoice.pdf", nil, nil).want(200); !bytes.HasPrefix(pdf.body, []byte("%PDF")) {
+		t.Errorf("the invoice is %.80q", pdf.body)
+	}
+
 	// Cancelled: everything is free again, once.
 	cancelled := manager.call("POST", path+"/cancel", nil, fields{"reason": "Changed their mind"}).want(200)
 	if got := cancelled.text("status"); got != "cancelled" {

@@ -86,6 +86,16 @@ func (a Account) Asks() []string {
 	return ids
 }
 
+// PayAt is the address of the page that is open to pay at, "" when there is none.
+func (a Account) PayAt(now time.Time) string {
+	for _, p := range a.Payments {
+		if p.Status == Pending && !p.Void && p.URL != "" && p.ExpiresAt != nil && p.ExpiresAt.After(now) {
+			return p.URL
+		}
+	}
+	return ""
+}
+
 // Owing reports whether something is still to be done at Stripe.
 func (a Account) Owing() bool {
 	return slices.ContainsFunc(a.Payments, Payment.Owing)

@@ -316,3 +316,21 @@ func TestAsksThatCameToNothingMakeRoom(t *testing.T) {
 		t.Errorf("one more: %v", err)
 	}
 }
+
+func TestAnOrderIsPaidAtThePageThatIsStillOpen(t *testing.T) {
+	t.Parallel()
+	end := noon.Add(time.Hour)
+	p := asked("P", 1000, false)
+	p.URL, p.ExpiresAt = "https://checkout.example.com/1", &end
+	var a payment.Account
+	add(t, &a, cash("C", 1), p)
+	for at, want := range map[time.Time]string{noon: p.URL, end: ""} {
+		if got := a.PayAt(at); got != want {
+			t.Errorf("at %v: %q, want %q", at, got, want)
+		}
+	}
+	must[payment.News](t)(intent("succeeded", 1000, "")(&a))
+	if got := a.PayAt(noon); got != "" {
+		t.Errorf("what is paid is paid again at %q", got)
+	}
+}
