@@ -57,6 +57,8 @@ type Books struct {
 	DB     *table.DB
 	IDs    ident.Source
 	Stripe Processor
+
+	Courtesy time.Duration // how long an event that says enough waits for what would be nice to know; 0 is half a second
 }
 
 // By is who asks, how a retry is known, and which version they saw.

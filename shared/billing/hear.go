@@ -1,8 +1,10 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"waybill/shared/event"
 	"waybill/shared/payment"
@@ -83,6 +85,9 @@ func (b *Books) orderOf(ctx context.Context, e payment.StripeEvent) (string, err
 	return i.OrderID, err
 }
 
+// courtesy is that of Books: a webhook is to be answered within a second.
+const courtesy = 500 * time.Millisecond
+
 // looks are the observations that an event comes to. Where it is only a hint,
 // the object is fetched.
 func (b *Books) looks(ctx context.Context, e payment.StripeEvent, orderID string) ([]look, error) {
@@ -119,8 +124,11 @@ func (b *Books) looks(ctx context.Context, e payment.StripeEvent, orderID string
 		case "processing", "requires_payment_method":
 			return looks, intent(e.Intent.ID) // one may follow the other more than once
 		case "succeeded":
-			if err := intent(e.Intent.ID); err != nil { // how it was paid stands in its charge only
-				return nil, err
+			// How it was paid stands in its charge only. That it was is known already, and does not wait for it.
+			quickly, cancel := context.WithTimeout(ctx, cmp.Or(b.Courtesy, courtesy))
+			defer cancel()
+			if i, err := b.Stripe.Intent(quickly, e.Intent.ID); err == nil {
+				looks = append(looks, seeIntent(i, orderID))
 			}
 		}
 		looks = append(looks, seeIntent(*e.Intent, orderID))

@@ -118,7 +118,7 @@ func newShop(t testing.TB, change func(*company.Settings)) *shop {
 	s.Desk, s.buyer = &ordering.Desk{DB: db, IDs: ids}, ids.ID()
 	s.dock = &fulfilment.Dock{DB: db, IDs: ids}
 	s.openStripe()
-	s.books = &billing.Books{DB: db, IDs: ids, Stripe: s.client}
+	s.books = &billing.Books{DB: db, IDs: ids, Stripe: s.client, Courtesy: time.Minute}
 	settings := company.Default()
 	settings.PaymentTime = time.Hour
 	if change != nil {
@@ -174,7 +174,7 @@ func (s *shop) through(decide func(operation string) fault.Mode) *billing.Books 
 	client := dynamodb.New(testtable.Client(s.t, transport).Options(), func(o *dynamodb.Options) {
 		o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 1)
 	})
-	return &billing.Books{DB: table.New(client, s.table, s.IDs.Now), IDs: s.IDs, Stripe: s.client}
+	return &billing.Books{DB: table.New(client, s.table, s.IDs.Now), IDs: s.IDs, Stripe: s.client, Courtesy: time.Minute}
 }
 
 func (s *shop) commit(compose func(*table.Tx)) {
