@@ -24,7 +24,7 @@ var _ api.InvoicesHandler = (*Invoices)(nil)
 
 // New returns the function's handler.
 func New(edge gateway.Edge) (http.Handler, error) {
-	i := &Invoices{edge: edge, book: &invoicing.Book{DB: edge.Records, IDs: edge.IDs()}}
+	i := &Invoices{edge: edge, book: invoicing.NewBook(edge.Records, edge.IDs())}
 	type rest struct{ api.UnimplementedHandler }
 	return edge.Handler(api.InvoicesGroup, struct {
 		*Invoices

@@ -47,8 +47,8 @@ func (c calls) again(n *names) (calls, error) {
 	return calls{c.read, &write}, nil
 }
 
-// renewed is the action with other names. A stock item keeps its own: orders
-// meet there.
+// renewed is the action with other names. A stock item and a customer's credit
+// keep their own: orders meet there.
 func renewed(action types.TransactWriteItem, names *strings.Replacer) types.TransactWriteItem {
 	if action.Put == nil {
 		return action

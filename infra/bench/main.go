@@ -1,6 +1,7 @@
 // Command bench measures Waybill on this machine, in one run: what an order
 // costs in time beside the bare database calls it makes, in DynamoDB's write
-// units, in a function's start and in memory, and what a list costs as orders
+// units, in a function's start and in memory; how soon Stripe's events are taken
+// in, and whether invoices hold orders up; and what a list costs as orders
 // become many. It prints the figures and writes them as JSON; docs/benchmarks.md
 // says how to read them.
 //
@@ -29,13 +30,15 @@ type scale struct {
 	rounds, orders, warmUp int // of throughput: pairs of rounds, orders a round and before the first
 	calls                  int // of the orders function, for its memory
 	starts                 int // of each program
+	payers                 int // followed from paying at Stripe's stand-in to the paid order
+	invoices               int // issued at once while orders are placed
 	few, many              int // orders in the lists that are compared
 	pages                  int // of each list that are timed at least; a short list is read again for it
 }
 
 var (
-	whole = scale{goods: 200, rounds: 7, orders: 1000, warmUp: 2000, calls: 2000, starts: 41, few: 1000, many: 100_000, pages: 100}
-	small = scale{goods: 64, rounds: 3, orders: 100, warmUp: 200, calls: 200, starts: 7, few: 250, many: 1000, pages: 20}
+	whole = scale{goods: 200, rounds: 7, orders: 1000, warmUp: 2000, calls: 2000, starts: 41, payers: 200, invoices: 200, few: 1000, many: 100_000, pages: 100}
+	small = scale{goods: 64, rounds: 3, orders: 100, warmUp: 200, calls: 200, starts: 7, payers: 20, invoices: 50, few: 250, many: 1000, pages: 20}
 )
 
 func main() {
@@ -126,6 +129,14 @@ func (b bench) orders(ctx context.Context, dir string, r *Report) error {
 	}
 	if r.Note, err = b.note(); err != nil {
 		return fmt.Errorf("measure a delivery note: %w", err)
+	}
+	b.say("paying %d orders at Stripe's stand-in, and following %d", b.scale.orders, b.scale.payers)
+	if r.Webhooks, err = b.webhooks(ctx, s); err != nil {
+		return fmt.Errorf("measure webhooks: %w", err)
+	}
+	b.say("placing orders while %d invoices are issued at once, %d times", b.scale.invoices, b.scale.rounds)
+	if r.Numbering, err = b.numbering(ctx, s); err != nil {
+		return fmt.Errorf("measure numbering: %w", err)
 	}
 	b.say("counting write units and memory")
 	if r.Units, err = units(ctx, s, b.now); err != nil {

@@ -41,6 +41,7 @@ func (n *names) renaming(write *dynamodb.TransactWriteItemsInput) (*strings.Repl
 			pairs = append(pairs, name, digest())
 		case partEvent:
 			pairs = append(pairs, textOf(action.Put.Item, "at"), n.ids.ID())
+		case partExpiry: // it is named after the order
 		default:
 			return nil, fmt.Errorf("an order writes %s %s, which the bare calls don't know", pk, sk)
 		}
@@ -64,6 +65,8 @@ const (
 	partEvent  = "event"
 	partMark   = "mark"
 	partStock  = "stock"
+	partCredit = "credit of the customer" // of who pays later
+	partExpiry = "time to pay"            // of who pays in advance
 )
 
 // partOf names the part that an action is, by its key; "" for one that is none of them.
@@ -72,6 +75,7 @@ func partOf(action types.TransactWriteItem) string {
 	kind, _, _ := strings.Cut(sk, "#")
 	return map[string]string{
 		"ORDER": partOrder, "NUMBER": partNumber, "EVENT": partEvent, "MARK": partMark, "LOCATION": partStock,
+		"CREDIT": partCredit, "EXPIRY": partExpiry,
 	}[kind]
 }
 

@@ -21,6 +21,8 @@ type Report struct {
 	Throughput []Throughput `json:"throughput"`
 	Shipments  Shipments    `json:"shipments"`
 	Note       Note         `json:"delivery_note"`
+	Webhooks   Webhooks     `json:"webhooks"`
+	Numbering  Numbering    `json:"numbering"`
 	Units      []Units      `json:"write_units"`
 	Start      Start        `json:"start"`
 	Memory     Memory       `json:"memory"`
@@ -69,6 +71,8 @@ const (
 	aimMiB     = 12.0 // of program, at most
 	aimListing = 1.5  // times the page of a short list, at most
 	aimNote    = 300  // milliseconds and kilobytes of a long delivery note, at most
+	aimHeard   = 1000 // milliseconds until one of Stripe's events is answered, p99, below
+	aimWaiting = 1.25 // times an order's p95 while invoices are issued, below
 )
 
 // judge holds the figures against the aims.
@@ -81,7 +85,9 @@ func (r *Report) judge() {
 		Aim{"program, MiB", mebi(r.Start.Orders.Bytes), fmt.Sprintf("≤ %g", aimMiB), mebi(r.Start.Orders.Bytes) <= aimMiB})
 	r.Aims = append(r.Aims,
 		Aim{"delivery note, ms", r.Note.Millis, fmt.Sprintf("≤ %d", aimNote), r.Note.Millis <= aimNote},
-		Aim{"delivery note, KB", r.Note.KB, fmt.Sprintf("≤ %d", aimNote), r.Note.KB <= aimNote})
+		Aim{"delivery note, KB", r.Note.KB, fmt.Sprintf("≤ %d", aimNote), r.Note.KB <= aimNote},
+		Aim{"answer to Stripe's event, p99 in ms", r.Webhooks.HTTP.P99, fmt.Sprintf("< %d", aimHeard), r.Webhooks.HTTP.P99 < aimHeard},
+		Aim{"order's p95 beside invoices, times alone", r.Numbering.Ratio, fmt.Sprintf("< %g", aimWaiting), r.Numbering.Ratio < aimWaiting})
 	for _, l := range r.Lists {
 		r.Aims = append(r.Aims, Aim{"page of orders " + l.By + ", times that of a short list", l.Ratio, fmt.Sprintf("≤ %g", aimListing), l.Ratio <= aimListing})
 	}
@@ -105,6 +111,13 @@ func (r *Report) Print(out io.Writer) error {
 	title("Orders of 2 lines, shipped whole, and a delivery note in Chinese; times in ms")
 	p("clients\tHTTP/s\tp50\tp99\tnote of\tms\tKB")
 	p("%d\t%.0f\t%.1f\t%.1f\t%d lines\t%.0f\t%.0f", r.Shipments.Clients, r.Shipments.HTTP.Rate, r.Shipments.HTTP.P50, r.Shipments.HTTP.P99, r.Note.Lines, r.Note.Millis, r.Note.KB)
+	h, n := r.Webhooks, r.Numbering
+	title("%d orders paid at Stripe's stand-in: its events, and from paying to paid; times in ms", h.Orders)
+	p("clients\tevents\tevents/s\tp50\tp99\torders paid/s\tto paid p50\tp99")
+	p("%d\t%d\t%.0f\t%.1f\t%.1f\t%.0f\t%.1f\t%.1f", h.Clients, h.Events, h.HTTP.Rate, h.HTTP.P50, h.HTTP.P99, h.Paid, h.Delay.P50, h.Delay.P99)
+	title("Orders of 2 lines alone, and while %d invoices are issued at once; p95 in ms", n.Invoices)
+	p("clients\talone\tbeside invoices\tbeside/alone\tinvoices/s")
+	p("%d\t%.1f\t%.1f\t%.2f\t%.0f", n.Clients, n.Alone, n.Beside, n.Ratio, n.Rate)
 	for _, u := range r.Units {
 		title("Write units of an order with %s", u.Order)
 		p("part\tbytes\ttable\tindexes\tunits")

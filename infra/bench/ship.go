@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -41,15 +40,9 @@ func (b bench) shipments(ctx context.Context, s *shop) (Shipments, error) {
 	if err != nil {
 		return out, err
 	}
-	d := &duel{bench: b, shop: s}
 	ids := make([]string, b.scale.orders)
-	if _, err := d.race(shippers, len(ids), func(i int) error {
-		answer, err := s.post(ctx, s.seller, "/v1/orders", bodies[i%len(bodies)])
-		var made struct{ ID string }
-		if err == nil {
-			err = json.Unmarshal(answer, &made)
-		}
-		ids[i] = made.ID
+	if _, err := b.race(shippers, len(ids), func(i int) (err error) {
+		ids[i], err = s.place(ctx, bodies[i%len(bodies)])
 		return err
 	}); err != nil {
 		return out, err
@@ -60,7 +53,7 @@ func (b bench) shipments(ctx context.Context, s *shop) (Shipments, error) {
 		return out, err
 	}
 	var shipped laps
-	if err := shipped.add(d.race(shippers, len(ids), func(i int) error {
+	if err := shipped.add(b.race(shippers, len(ids), func(i int) error {
 		_, err := s.post(ctx, clerk, "/v1/orders/"+ids[i]+"/shipments", []byte("{}"))
 		return err
 	})); err != nil {

@@ -126,7 +126,16 @@ func (s *shop) create(ctx context.Context, token, path string, body obj) (string
 	if err != nil {
 		return "", fmt.Errorf("encode a request: %w", err)
 	}
-	answer, err := s.post(ctx, token, path, encoded)
+	return s.made(ctx, token, path, encoded)
+}
+
+// place places an order and returns its id.
+func (s *shop) place(ctx context.Context, body []byte) (string, error) {
+	return s.made(ctx, s.seller, "/v1/orders", body)
+}
+
+func (s *shop) made(ctx context.Context, token, path string, body []byte) (string, error) {
+	answer, err := s.post(ctx, token, path, body)
 	if err != nil {
 		return "", err
 	}
@@ -139,11 +148,16 @@ func (s *shop) create(ctx context.Context, token, path string, body obj) (string
 
 // post does one POST under a new idempotency key; any answer but 201 is an error.
 func (s *shop) post(ctx context.Context, token, path string, body []byte) ([]byte, error) {
+	return s.send(ctx, path, body, http.StatusCreated, func(r *http.Request) { setHeaders(r, token) })
+}
+
+// send does one POST; any answer but the one that is wanted is an error.
+func (s *shop) send(ctx context.Context, path string, body []byte, want int, set func(*http.Request)) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.system.URL()+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("make a request: %w", err)
 	}
-	setHeaders(r, token)
+	set(r)
 	resp, err := s.http.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("post %s: %w", path, err)
@@ -153,7 +167,7 @@ func (s *shop) post(ctx context.Context, token, path string, body []byte) ([]byt
 	if err != nil {
 		return nil, fmt.Errorf("post %s: %w", path, err)
 	}
-	if resp.StatusCode != http.StatusCreated {
+	if resp.StatusCode != want {
 		return nil, fmt.Errorf("post %s: %s: %s", path, resp.Status, answer)
 	}
 	return answer, nil

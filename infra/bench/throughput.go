@@ -89,6 +89,7 @@ func (d *duel) fight(ctx context.Context, clients int) (Throughput, error) {
 
 // http posts n orders.
 func (d *duel) http(ctx context.Context, clients, n int) (lap, error) {
+	d.taken += int64(n)
 	return d.race(clients, n, func(i int) error {
 		_, err := d.shop.post(ctx, d.shop.seller, "/v1/orders", d.bodies[i%len(d.bodies)])
 		return err
@@ -104,31 +105,32 @@ func (d *duel) bare(ctx context.Context, clients, n int) (lap, error) {
 			return lap{}, err
 		}
 	}
+	d.taken += int64(n)
 	return d.race(clients, n, func(i int) error { return ready[i].do(ctx, d.shop.client) })
 }
 
-// A lap is one round of one side: orders a second, and the time of each.
+// A lap is one round of one side: how many a second, and the time of each.
 type lap struct {
 	rate  float64
 	times []time.Duration
 }
 
-// race does n orders from so many clients, each beginning its next when it has its last.
-func (d *duel) race(clients, n int, do func(i int) error) (lap, error) {
+// race does n things from so many clients, each beginning its next when it has its last.
+func (b bench) race(clients, n int, do func(i int) error) (lap, error) {
 	l := lap{times: make([]time.Duration, n)}
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	var all sync.WaitGroup
-	began := d.now()
+	began := b.now()
 	for range clients {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n && failed.Load() == nil; i = int(next.Add(1)) - 1 {
-				start := d.now()
+				start := b.now()
 				if err := do(i); err != nil {
 					failed.CompareAndSwap(nil, &err)
 					return
 				}
-				l.times[i] = d.now().Sub(start)
+				l.times[i] = b.now().Sub(start)
 			}
 		})
 	}
@@ -136,8 +138,7 @@ func (d *duel) race(clients, n int, do func(i int) error) (lap, error) {
 	if err := failed.Load(); err != nil {
 		return l, *err
 	}
-	d.taken += int64(n)
-	l.rate = float64(n) / d.now().Sub(began).Seconds()
+	l.rate = float64(n) / b.now().Sub(began).Seconds()
 	return l, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"waybill/infra/demo/client"
 	"waybill/infra/demo/load"
@@ -21,6 +22,7 @@ var (
 // demo enters a file into a system and holds the two against each other.
 type demo struct {
 	api  *client.Client
+	now  func() time.Time
 	file string
 	out  io.Writer
 	bar  *bar
@@ -55,7 +57,7 @@ func (d *demo) load(ctx context.Context) (leftOut []superstore.Fault, err error)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", d.file, err)
 	}
-	report, err := load.Load(ctx, d.api, shop, d.bar)
+	report, err := load.Load(ctx, d.api, shop, d.now, d.bar)
 	d.bar.End()
 	if err != nil {
 		return nil, err
@@ -64,8 +66,9 @@ func (d *demo) load(ctx context.Context) (leftOut []superstore.Fault, err error)
 	if n == (load.Count{}) {
 		fmt.Fprintln(d.out, "Everything was there already.")
 	} else {
-		fmt.Fprintf(d.out, "Entered %s products, %s customers, %s receipts, %s orders and %s shipments; the rest was there already.\n",
-			reconcile.Count(n.Products), reconcile.Count(n.Customers), reconcile.Count(n.Receipts), reconcile.Count(n.Orders), reconcile.Count(n.Shipments))
+		fmt.Fprintf(d.out, "Entered %s products, %s customers, %s receipts, %s orders, %s payments, %s shipments and %s invoices; the rest was there already.\n",
+			reconcile.Count(n.Products), reconcile.Count(n.Customers), reconcile.Count(n.Receipts), reconcile.Count(n.Orders),
+			reconcile.Count(n.Payments), reconcile.Count(n.Shipments), reconcile.Count(n.Invoices))
 	}
 	return append(shop.LeftOut, report.Refused...), nil
 }
@@ -88,7 +91,7 @@ func (d *demo) reconcile(ctx context.Context, leftOut []superstore.Fault) error 
 		return fmt.Errorf("count %s: %w", d.file, err)
 	}
 	d.bar.Begin("Reading back", len(file.Orders))
-	system, others, err := reconcile.Fetch(ctx, d.api, file.Orders, d.bar.Add)
+	system, err := reconcile.Fetch(ctx, d.api, file.Orders, d.bar.Add)
 	d.bar.End()
 	if err != nil {
 		return err
@@ -97,34 +100,49 @@ func (d *demo) reconcile(ctx context.Context, leftOut []superstore.Fault) error 
 	if err != nil {
 		return err
 	}
-	return d.judge(file, system, others, checked, drift)
+	return d.judge(file, system, checked, drift)
 }
 
 // mostNamed is how many of the things that are wrong are named one by one.
 const mostNamed = 10
 
-func (d *demo) judge(file reconcile.Reading, system reconcile.Side, others int, checked int64, drift []reconcile.Drift) error {
+func (d *demo) judge(file reconcile.Reading, system reconcile.System, checked int64, drift []reconcile.Drift) error {
 	fmt.Fprintln(d.out)
-	if err := reconcile.Print(d.out, file.Orders, system); err != nil {
+	if err := reconcile.Print(d.out, file.Orders, system.Orders); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "\nThe file's %s rows make %s lines: rows of one order with the same product are one line.\n",
-		reconcile.Count(file.Rows), reconcile.Count(file.Lines))
-	fmt.Fprintf(d.out, "Sales are each row's, rounded half up to the cent; unrounded they sum up to %s.\n", file.Unrounded)
-	fmt.Fprintf(d.out, "Of them %s orders left on the day that the file says, with %s units.\n", reconcile.Count(file.Orders.Left(system)), reconcile.Count(system.LeftUnits()))
-	if others > 0 {
-		fmt.Fprintf(d.out, "The system has %s other orders, which are not compared.\n", reconcile.Count(others))
-	}
-	differences := reconcile.Compare(file.Orders, system)
+	d.remark(file, system)
+	differences := reconcile.Compare(file.Orders, system.Orders)
 	name(d.out, differences)
+	name(d.out, system.Gaps)
+	name(d.out, system.Debts)
 	if len(drift) == 0 {
 		fmt.Fprintf(d.out, "Proof of stock: %s balances recomputed, no drift.\n", reconcile.Count(checked))
 	}
 	name(d.out, drift)
-	if len(differences)+len(drift) > 0 {
+	if len(differences)+len(system.Gaps)+len(system.Debts)+len(drift) > 0 {
 		return errDiffers
 	}
 	return nil
+}
+
+// remark says what the table does not.
+func (d *demo) remark(file reconcile.Reading, system reconcile.System) {
+	fmt.Fprintf(d.out, "\nThe file's %s rows make %s lines: rows of one order with the same product are one line.\n",
+		reconcile.Count(file.Rows), reconcile.Count(file.Lines))
+	fmt.Fprintf(d.out, "Sales are each row's, rounded half up to the cent; unrounded they sum up to %s.\n", file.Unrounded)
+	fmt.Fprintf(d.out, "Of them %s orders left on the day that the file says, with %s units.\n", reconcile.Count(file.Orders.Left(system.Orders)), reconcile.Count(system.Orders.LeftUnits()))
+	if len(system.Gaps) == 0 {
+		for _, s := range system.Series {
+			fmt.Fprintf(d.out, "The invoices of %s are numbered from 1 to %s without a gap.\n", s.Name, reconcile.Count(s.Count))
+		}
+	}
+	if len(system.Debts) == 0 {
+		fmt.Fprintln(d.out, "Nobody owes anything for an order of the file.")
+	}
+	if system.Others > 0 {
+		fmt.Fprintf(d.out, "The system has %s other orders, which are not compared.\n", reconcile.Count(system.Others))
+	}
 }
 
 // name prints the first of what is wrong, and how many more there are.

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"waybill/infra/demo/client"
 	"waybill/infra/demo/load"
@@ -59,7 +61,7 @@ func file(t *testing.T, rows ...string) string {
 // run runs the demo and returns what it printed.
 func runOn(ctx context.Context, api *client.Client, file string) (string, error) {
 	var out strings.Builder
-	d := demo{api: api, file: file, out: &out, bar: &bar{out: &out}}
+	d := demo{api: api, now: time.Now, file: file, out: &out, bar: &bar{out: &out}}
 	err := d.run(ctx)
 	return out.String(), err
 }
@@ -77,7 +79,7 @@ func wantText(t *testing.T, got string, want ...string) {
 func snapshot(t *testing.T, api *client.Client) string {
 	t.Helper()
 	var all strings.Builder
-	for _, path := range []string{"/v1/products", "/v1/customers", "/v1/stock", "/v1/orders", "/v1/shipments"} {
+	for _, path := range []string{"/v1/products", "/v1/customers", "/v1/stock", "/v1/orders", "/v1/shipments", "/v1/payments", "/v1/invoices"} {
 		err := client.Each(t.Context(), api, path, func(v map[string]any) error {
 			_, err := fmt.Fprintln(&all, path, v)
 			return err
@@ -116,6 +118,44 @@ func wantAllShipped(t *testing.T, api *client.Client, units int) {
 	}
 }
 
+// wantMoney fails the test unless so many orders were paid and invoiced once, whole, and come to so much.
+func wantMoney(t *testing.T, api *client.Client, orders int, cents int64) {
+	t.Helper()
+	type fact struct {
+		Order        string `json:"order_id"`
+		Amount, Open int64
+		Total        int64
+	}
+	for _, path := range []string{"/v1/payments", "/v1/invoices"} {
+		of, sum := map[string]bool{}, int64(0)
+		err := client.Each(t.Context(), api, path, func(f fact) error {
+			if of[f.Order] || f.Open != 0 {
+				t.Errorf("%s has %+v, the order's second or open", path, f)
+			}
+			of[f.Order] = true
+			sum += f.Amount + f.Total // one of them
+			return nil
+		})
+		if err != nil || len(of) != orders || sum != cents {
+			t.Errorf("%s has %d of %d cents, want %d of %d; error %v", path, len(of), sum, orders, cents, err)
+		}
+	}
+	err := client.Each(t.Context(), api, "/v1/orders", func(o struct {
+		Number  string
+		Total   int64
+		Status  string `json:"payment_status"`
+		Balance int64
+	}) error {
+		if o.Balance != 0 || o.Total > 0 && o.Status != "paid" {
+			t.Errorf("order %s is %s with a balance of %d", o.Number, o.Status, o.Balance)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSecondRunChangesNothing(t *testing.T) {
 	t.Parallel()
 	api := start(t)
@@ -124,8 +164,10 @@ func TestSecondRunChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	wantText(t, out, "Entered 2 products, 2 customers, 2 receipts, 2 orders and 2 shipments", "968.59   agrees", "4 rows make 3 lines", "2 balances recomputed, no drift")
+	wantText(t, out, "Entered 2 products, 2 customers, 2 receipts, 2 orders, 2 payments, 2 shipments and 2 invoices",
+		"968.59      968.59          968.59   agrees", "numbered from 1 to 2 without a gap", "Nobody owes anything", "4 rows make 3 lines", "2 balances recomputed, no drift")
 	wantAllShipped(t, api, 10)
+	wantMoney(t, api, 2, 968_59)
 
 	before := snapshot(t, api)
 	out, err = runOn(t.Context(), api, path)
@@ -160,6 +202,74 @@ func TestTwoDemosAtOnceEnterEverythingOnce(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	wantAllShipped(t, api, 40)
+	wantMoney(t, api, 5, 199_80)
+}
+
+func TestOrdersThatWereEnteredUnpaidArePaidAndInvoiced(t *testing.T) {
+	t.Parallel()
+	api := start(t)
+	post := func(path string, body map[string]any) {
+		t.Helper()
+		if err := api.Post(t.Context(), path, "", body, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	post("/v1/products", map[string]any{"sku": "P-1", "name": "Chair", "prices": map[string]int{"USD": 1000}})
+	post("/v1/customers", map[string]any{"reference": "C-1", "name": "Ann Bell", "terms": map[string]any{"kind": "net", "days": 30}})
+	post("/v1/stock/movements", map[string]any{"kind": "receive", "sku": "P-1", "location": "MAIN", "quantity": 3, "unit_cost": 1, "reference": "OPENING"})
+	post("/v1/orders/import", map[string]any{"orders": []any{map[string]any{
+		"number": "O-1", "placed_at": "2014-03-01T12:00:00Z", "customer_reference": "C-1", "currency": "USD",
+		"lines": []any{map[string]any{"sku": "P-1", "quantity": 3, "unit_price": 1000}},
+	}}})
+	path := file(t, sale(1, "P-1", "30", "3", "0"))
+	out, err := runOn(t.Context(), api, path)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wantText(t, out, "Entered 0 products, 0 customers, 0 receipts, 0 orders, 1 payments, 1 shipments and 1 invoices", "30.00       30.00           30.00   agrees")
+	wantMoney(t, api, 1, 30_00)
+	if out, err = runOn(t.Context(), api, path); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wantText(t, out, "Everything was there already.")
+	wantMoney(t, api, 1, 30_00)
+}
+
+func TestOrderThatCostNothingIsInvoicedAndNotPaid(t *testing.T) {
+	t.Parallel()
+	api := start(t)
+	path := file(t, sale(1, "P-1", "0", "3", "0"), sale(2, "P-1", "5", "1", "0"))
+	out, err := runOn(t.Context(), api, path)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wantText(t, out, "2 orders, 1 payments, 2 shipments and 2 invoices", "5.00        5.00            5.00   agrees")
+}
+
+func TestOrderIsPaidAsItsSegmentPaysAndNeverTomorrow(t *testing.T) {
+	t.Parallel()
+	api := start(t)
+	path := file(t, sale(1, "P-1", "10", "1", "0"),
+		strings.Replace(sale(2, "P-1", "10", "1", "0"), "Consumer", "Home Office", 1),
+		strings.Replace(sale(3, "P-1", "10", "1", "0"), "Second Class", "Same Day", 1),
+		strings.Replace(sale(4, "P-1", "10", "1", "0"), "Consumer", "Corporate", 1))
+	today := func() time.Time { return time.Date(2014, 3, 12, 18, 0, 0, 0, time.UTC) }
+	d := demo{api: api, now: today, file: path, out: io.Discard, bar: &bar{out: io.Discard}}
+	if err := d.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	err := client.Each(t.Context(), api, "/v1/payments", func(p struct {
+		Method, Reference string
+		ReceivedAt        time.Time `json:"received_at"`
+	}) error {
+		got[p.Reference] = p.Method + " " + p.ReceivedAt.UTC().Format(time.DateOnly)
+		return nil
+	})
+	want := map[string]string{"O-1": "bank_transfer 2014-03-03", "O-2": "cheque 2014-03-09", "O-3": "cash 2014-03-03", "O-4": "bank_transfer 2014-03-12"}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("paid %v, want %v; error %v", got, want, err)
+	}
 }
 
 func TestBrokenRowsAreNamedAndTheRestGoesIn(t *testing.T) {
@@ -178,7 +288,7 @@ func TestBrokenRowsAreNamedAndTheRestGoesIn(t *testing.T) {
 		`Left out row 2: sales: "ten" is no decimal number`,
 		"Left out row 4: product not a sku was refused, invalid",
 		"Left out rows 3 and 4: order O-2 was refused, invalid",
-		"file's 2 rows make 2 lines", "40.00   agrees", "no drift")
+		"file's 2 rows make 2 lines", "40.00       40.00           40.00   agrees", "no drift")
 }
 
 func TestDifferenceOfACentIsFound(t *testing.T) {

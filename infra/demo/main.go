@@ -1,7 +1,7 @@
 // Command demo loads four years of a real shop into the Waybill that runs at a
 // port, through its API alone: products, customers, opening stock and 5,009
-// orders with their own dates and amounts; then it reads them back and holds
-// them against the file, year by year and to the cent.
+// orders with their own dates and amounts, paid, shipped and invoiced; then it
+// reads them back and holds them against the file, year by year and to the cent.
 //
 // What is there already stays, so it may be stopped at any moment and run
 // again. A row that is broken or refused is left out and named with its
@@ -59,7 +59,7 @@ func run(ctx context.Context, port int, file string) error {
 			return err
 		}
 	}
-	d := demo{api: api, file: file, out: os.Stdout, bar: newBar(os.Stdout)}
+	d := demo{api: api, now: time.Now, file: file, out: os.Stdout, bar: newBar(os.Stdout)}
 	if err := d.run(ctx); err != nil {
 		return err
 	}

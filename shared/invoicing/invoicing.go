@@ -23,10 +23,33 @@ import (
 	"waybill/shared/table"
 )
 
-// A Book does the facts of invoices and credit notes. It keeps no state.
+// A Book does the facts of invoices and credit notes.
 type Book struct {
 	DB  *table.DB
 	IDs ident.Source
+
+	// Turn is taken by whoever draws a number, one at a time, when it is set. The
+	// table alone sees to it that no number is drawn twice, whoever draws it; this
+	// only spares those of one process that all but one start over.
+	Turn chan struct{}
+}
+
+// NewBook is a Book whose callers take turns.
+func NewBook(db *table.DB, ids ident.Source) *Book {
+	return &Book{DB: db, IDs: ids, Turn: make(chan struct{}, 1)}
+}
+
+// take waits for the caller's turn, and returns what ends it.
+func (b *Book) take(ctx context.Context) (end func(), err error) {
+	if b.Turn == nil {
+		return func() {}, nil
+	}
+	select {
+	case b.Turn <- struct{}{}:
+		return func() { <-b.Turn }, nil
+	case <-ctx.Done():
+		return nil, refusal.New(refusal.Conflict, "busy", "Others kept drawing the next number; try again.")
+	}
 }
 
 // By is who asks, how a retry is known, and which version they saw.
@@ -195,6 +218,11 @@ type changing struct {
 // the rule, which adds what the fact does beside the order, and commit. The
 // order's version keeps two facts about its invoices apart.
 func (b *Book) change(ctx context.Context, by By, orderID string, happened event.Type, apply func(context.Context, *changing) error) error {
+	end, err := b.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	return b.DB.Settle(ctx, func(ctx context.Context) (*table.Tx, error) {
 		was, err := b.LookOrder(ctx, by.Principal, orderID)
 		if err != nil {

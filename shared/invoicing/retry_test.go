@@ -30,7 +30,7 @@ func (f office) faulty(decide func(operation string) fault.Mode) *invoicing.Book
 	broken := dynamodb.New(client.Options(), func(o *dynamodb.Options) {
 		o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) { s.MaxAttempts, s.MaxBackoff = 2, time.Millisecond })
 	})
-	return &invoicing.Book{DB: table.New(broken, f.name, f.IDs.Now), IDs: f.IDs}
+	return invoicing.NewBook(table.New(broken, f.name, f.IDs.Now), f.IDs)
 }
 
 func marked(key string) invoicing.By {
@@ -155,7 +155,7 @@ func TestCreditNotesIssuedAtOnceAreNumberedWithoutGaps(t *testing.T) {
 	numbers := make([]string, len(bills))
 	var wg sync.WaitGroup
 	for n, bill := range bills {
-		book := &invoicing.Book{DB: f.DB, IDs: f.IDs}
+		book := invoicing.NewBook(f.DB, f.IDs)
 		wg.Go(func() {
 			c, err := book.Credit(t.Context(), finance, bill.ID, invoicing.NewCredit{Reason: "came back"})
 			if err != nil {

@@ -31,11 +31,14 @@ type Report struct {
 }
 
 // Count counts things by kind.
-type Count struct{ Products, Customers, Receipts, Orders, Shipments int }
+type Count struct{ Products, Customers, Receipts, Orders, Payments, Shipments, Invoices int }
 
 // How many requests are under way at once; an import itself works on 8 orders
 // at a time. DynamoDB Local does one thing at a time and each costs it the same
 // however many wait, but on disk those that wait are not held up by the rest.
+//
+// Invoices draw their numbers from one counter, and who loses the race for the
+// next one begins again: they take turns, and other orders are shipped meanwhile.
 const (
 	callers     = 16
 	importers   = 2
@@ -48,11 +51,17 @@ const (
 )
 
 // Load enters the shop: products, customers, a receipt of every unit that the
-// orders take, the orders and their shipments. It fails when the API can't be reached or
-// breaks; what the API refuses is reported, and the rest goes in.
-func Load(ctx context.Context, api *client.Client, shop superstore.Shop, progress Progress) (Report, error) {
-	l := &loader{api: api, progress: progress}
-	for _, step := range []func(context.Context, superstore.Shop) error{l.products, l.customers, l.receipts, l.orders, l.shipments} {
+// orders take, the orders with their payments, the shipments and the invoices. It
+// fails when the API can't be reached or breaks; what the API refuses is
+// reported, and the rest goes in.
+func Load(ctx context.Context, api *client.Client, shop superstore.Shop, now func() time.Time, progress Progress) (Report, error) {
+	l := &loader{api: api, now: now, progress: progress, segments: map[string]string{}}
+	for _, c := range shop.Customers {
+		l.segments[c.Reference] = c.Segment
+	}
+	for _, step := range []func(context.Context, superstore.Shop) error{
+		l.products, l.customers, l.receipts, l.orders, l.look, l.payments, l.deliver,
+	} {
 		if err := step(ctx, shop); err != nil {
 			return l.report, err
 		}
@@ -63,10 +72,14 @@ func Load(ctx context.Context, api *client.Client, shop superstore.Shop, progres
 
 type loader struct {
 	api      *client.Client
+	now      func() time.Time
 	progress Progress
+	segments map[string]string // of the customers, by reference
 	mu       sync.Mutex
 	report   Report
-	unknown  map[string]bool // SKUs of products that the API refused
+	unknown  map[string]bool  // SKUs of products that the API refused
+	entered  map[string]entry // the orders, by number
+	turn     sync.Mutex       // to issue an invoice
 }
 
 func (l *loader) products(ctx context.Context, shop superstore.Shop) error {
@@ -114,7 +127,7 @@ func (l *loader) customers(ctx context.Context, shop superstore.Shop) error {
 		}
 		err := l.api.Post(ctx, "/v1/customers", "", map[string]any{
 			"reference": c.Reference, "name": c.Name, "attributes": map[string]string{"segment": c.Segment},
-			"terms": map[string]any{"kind": "net", "days": 30}, // what left had not been paid yet
+			"terms": map[string]any{"kind": "net", "days": 30}, // some paid after it had left
 		}, nil)
 		return l.settle(err, &l.report.Created.Customers, []int{c.Row}, "customer "+c.Reference, nil)
 	})
@@ -147,6 +160,9 @@ func (l *loader) receipts(ctx context.Context, shop superstore.Shop) error {
 	})
 }
 
+// done are the refusals of what was done before.
+var done = []string{"exists", "nothing_to_invoice"}
+
 // settle counts what was created, takes what exists for done, keeps what was
 // refused, and returns any other error.
 func (l *loader) settle(err error, created *int, rows []int, what string, refused func()) error {
@@ -159,7 +175,7 @@ func (l *loader) settle(err error, created *int, rows []int, what string, refuse
 		return nil
 	case !errors.As(err, &no) || !final(no.Problem):
 		return err
-	case no.Problem.Code == "exists":
+	case slices.Contains(done, no.Problem.Code):
 		return nil
 	}
 	l.refuse(rows, what, no.Problem)
@@ -209,7 +225,7 @@ func (l *loader) bring(ctx context.Context, batch []superstore.Order) error {
 		}
 		bodies := make([]order, len(batch))
 		for i, o := range batch {
-			bodies[i] = orderOf(o)
+			bodies[i] = l.orderOf(o)
 		}
 		if err := l.api.Post(ctx, "/v1/orders/import", "", map[string]any{"orders": bodies}, &report); err != nil {
 			return err
@@ -222,6 +238,8 @@ func (l *loader) bring(ctx context.Context, batch []superstore.Order) error {
 		l.report.Created.Orders += report.Created
 		for i, row := range report.Rows {
 			switch o := batch[i]; {
+			case row.Outcome == "created" && bodies[i].Payment != nil:
+				l.report.Created.Payments++
 			case row.Outcome != "failed":
 			case round < refusedRounds, row.Problem.Passing() && round < busyRounds:
 				again = append(again, o)
@@ -235,14 +253,35 @@ func (l *loader) bring(ctx context.Context, batch []superstore.Order) error {
 	return nil
 }
 
-// shipments ships the orders that are still to be shipped, each whole and on its own day.
-func (l *loader) shipments(ctx context.Context, shop superstore.Shop) error {
-	l.progress.Begin("Shipments", len(shop.Orders))
-	ids := map[string]string{}
-	err := client.Each(ctx, l.api, "/v1/orders", func(o struct{ ID, Number, Status string }) error {
-		if o.Status == "confirmed" {
-			ids[o.Number] = o.ID
-		}
+// entry is an order as the system has it.
+type entry struct {
+	ID, Number, Status string
+	Paid, Balance      int64
+}
+
+// stands reports whether it is an order that was neither left a draft nor cancelled.
+func (e entry) stands() bool {
+	return e.ID != "" && e.Status != "draft" && e.Status != "cancelled"
+}
+
+// look reads how far the orders have come.
+func (l *loader) look(ctx context.Context, _ superstore.Shop) error {
+	l.entered = map[string]entry{}
+	return client.Each(ctx, l.api, "/v1/orders", func(e entry) error {
+		l.entered[e.Number] = e
+		return nil
+	})
+}
+
+// deliver ships the orders that are still to be shipped, each whole and on its
+// own day, and invoices those that are on no invoice yet.
+func (l *loader) deliver(ctx context.Context, shop superstore.Shop) error {
+	l.progress.Begin("Ship, invoice", len(shop.Orders))
+	invoiced := map[string]bool{}
+	err := client.Each(ctx, l.api, "/v1/invoices", func(i struct {
+		Order string `json:"order_number"`
+	}) error {
+		invoiced[i.Order] = true
 		return nil
 	})
 	if err != nil {
@@ -250,15 +289,31 @@ func (l *loader) shipments(ctx context.Context, shop superstore.Shop) error {
 	}
 	return together(ctx, callers, shop.Orders, func(ctx context.Context, o superstore.Order) error {
 		defer l.progress.Add(1)
-		id, ok := ids[o.Number]
-		if !ok {
+		e := l.entered[o.Number]
+		if e.Status == "confirmed" {
+			if err := l.ship(ctx, o, e.ID); err != nil {
+				return err
+			}
+		}
+		if !e.stands() || invoiced[o.Number] {
 			return nil
 		}
-		err := l.api.Post(ctx, "/v1/orders/"+id+"/shipments", "demo-shipment-"+o.Number, map[string]any{
-			"shipped_at": o.LeftAt, "note": o.ShipMode,
-		}, nil)
-		return l.settle(err, &l.report.Created.Shipments, o.Rows, "the shipment of order "+o.Number, nil)
+		return l.invoice(ctx, o, e.ID)
 	})
+}
+
+func (l *loader) ship(ctx context.Context, o superstore.Order, id string) error {
+	err := l.api.Post(ctx, "/v1/orders/"+id+"/shipments", "demo-shipment-"+o.Number, map[string]any{
+		"shipped_at": o.LeftAt, "note": o.ShipMode,
+	}, nil)
+	return l.settle(err, &l.report.Created.Shipments, o.Rows, "the shipment of order "+o.Number, nil)
+}
+
+func (l *loader) invoice(ctx context.Context, o superstore.Order, id string) error {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	err := l.api.Post(ctx, "/v1/orders/"+id+"/invoices", "demo-invoice-"+o.Number, map[string]any{}, nil)
+	return l.settle(err, &l.report.Created.Invoices, o.Rows, "the invoice of order "+o.Number, nil)
 }
 
 // order is the body of an imported order.
@@ -271,6 +326,7 @@ type order struct {
 	Lines      []line            `json:"lines"`
 	ShipTo     address           `json:"shipping_address"`
 	Attributes map[string]string `json:"attributes"`
+	Payment    *payment          `json:"payment,omitempty"`
 }
 
 type line struct {
@@ -288,11 +344,12 @@ type address struct {
 	Country    string `json:"country"`
 }
 
-func orderOf(o superstore.Order) order {
+func (l *loader) orderOf(o superstore.Order) order {
 	out := order{
 		Number: o.Number, PlacedAt: o.PlacedAt, Status: "confirmed", Customer: o.Customer, Currency: currency,
 		ShipTo:     address{o.ShipTo.Name, o.ShipTo.City, o.ShipTo.State, o.ShipTo.PostalCode, "US"},
 		Attributes: map[string]string{"region": o.Region, "state": o.ShipTo.State, "ship_mode": o.ShipMode},
+		Payment:    l.paymentOf(o),
 	}
 	for _, l := range o.Lines {
 		out.Lines = append(out.Lines, line(l))

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"waybill/infra/demo/client"
 	"waybill/infra/demo/superstore"
@@ -79,7 +80,7 @@ func TestOrderThatOthersGotInTheWayOfIsSentAgain(t *testing.T) {
 		}
 		return row{Outcome: "created"}
 	})
-	report, err := Load(t.Context(), api, superstore.Shop{Orders: []superstore.Order{{Number: "A"}, {Number: "B"}}}, silent{})
+	report, err := Load(t.Context(), api, superstore.Shop{Orders: []superstore.Order{{Number: "A"}, {Number: "B"}}}, time.Now, silent{})
 	if err != nil || len(report.Refused) > 0 || report.Created.Orders != 2 || tries.Load() != 3 {
 		t.Errorf("report %+v after %d tries, error %v", report, tries.Load(), err)
 	}
@@ -93,7 +94,7 @@ func TestOrderThatAnotherRunJustEnteredIsThere(t *testing.T) {
 		}
 		return row{Outcome: "exists"}
 	})
-	report, err := Load(t.Context(), api, superstore.Shop{Orders: []superstore.Order{{Number: "A"}}}, silent{})
+	report, err := Load(t.Context(), api, superstore.Shop{Orders: []superstore.Order{{Number: "A"}}}, time.Now, silent{})
 	if err != nil || len(report.Refused) > 0 {
 		t.Errorf("report %+v, error %v", report, err)
 	}
@@ -108,7 +109,7 @@ func TestRefusedOrderIsToldOfByItsRows(t *testing.T) {
 	})
 	report, err := Load(t.Context(), api, superstore.Shop{Orders: []superstore.Order{
 		{Number: "A", Rows: []int{1}}, {Number: "B", Rows: []int{2, 5}},
-	}}, silent{})
+	}}, time.Now, silent{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestRefusedOrderIsToldOfByItsRows(t *testing.T) {
 func TestBrokenAPIEndsTheRun(t *testing.T) {
 	api := importer(t, nil)
 	// Nothing takes products there.
-	_, err := Load(t.Context(), api, superstore.Shop{Products: []superstore.Product{{SKU: "P"}}}, silent{})
+	_, err := Load(t.Context(), api, superstore.Shop{Products: []superstore.Product{{SKU: "P"}}}, time.Now, silent{})
 	var refused *client.RefusedError
 	if !errors.As(err, &refused) || refused.Problem.Status != http.StatusMethodNotAllowed {
 		t.Errorf("error %v, want a 405", err)

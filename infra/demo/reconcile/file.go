@@ -61,6 +61,7 @@ func Read(in io.Reader, leftOut map[int]bool) (Reading, error) {
 		order.Units += known.Units
 		order.LeftUnits += known.LeftUnits
 		order.Cents += known.Cents
+		order.Paid, order.Invoiced = order.Cents, order.Cents // every order was paid and invoiced, whole
 		order.Lines = known.Lines
 		if line := [2]string{number, sku}; !lines[line] {
 			lines[line] = true

@@ -11,6 +11,9 @@ func Count[N int | int64](n N) string { return grouped(strconv.FormatInt(int64(n
 
 // dollars writes cents: 229720107 is 2,297,201.07.
 func dollars(cents int64) string {
+	if cents < 0 {
+		return "-" + dollars(-cents)
+	}
 	return fmt.Sprintf("%s.%02d", Count(cents/100), cents%100)
 }
 

@@ -13,12 +13,15 @@ import (
 )
 
 // An Order is what is compared of an order. Cents is what it costs, Left the
-// day it was shipped, such as 2016-11-11, with so many units.
+// day it was shipped, such as 2016-11-11, with so many units; Paid and Invoiced
+// are what was, less what went back and was credited, and Balance is what is
+// still to pay.
 type Order struct {
-	Year, Lines, Units int
-	Cents              int64
-	Left               string
-	LeftUnits          int
+	Year, Lines, Units      int
+	Cents                   int64
+	Left                    string
+	LeftUnits               int
+	Paid, Invoiced, Balance int64
 }
 
 // A Side is all orders of the file, or of the system, by number.
@@ -41,8 +44,17 @@ func (d Difference) String() string {
 	if d.System.Left != d.File.Left || d.System.LeftUnits != d.File.LeftUnits {
 		return fmt.Sprintf("order %s left on %q with %d units; by the file on %s with %d", d.Number, d.System.Left, d.System.LeftUnits, d.File.Left, d.File.LeftUnits)
 	}
-	return fmt.Sprintf("order %s of %d has %d lines, %d units and costs %s; by the file it is of %d, has %d lines, %d units and costs %s", d.Number,
-		d.System.Year, d.System.Lines, d.System.Units, dollars(d.System.Cents), d.File.Year, d.File.Lines, d.File.Units, dollars(d.File.Cents))
+	if d.System.plain() != d.File.plain() {
+		return fmt.Sprintf("order %s of %d has %d lines, %d units and costs %s; by the file it is of %d, has %d lines, %d units and costs %s", d.Number,
+			d.System.Year, d.System.Lines, d.System.Units, dollars(d.System.Cents), d.File.Year, d.File.Lines, d.File.Units, dollars(d.File.Cents))
+	}
+	return fmt.Sprintf("order %s was paid %s and invoiced %s, and has a balance of %s; by the file it costs %s", d.Number,
+		dollars(d.System.Paid), dollars(d.System.Invoiced), dollars(d.System.Balance), dollars(d.File.Cents))
+}
+
+// plain is the order as it was placed.
+func (o Order) plain() Order {
+	return Order{Year: o.Year, Lines: o.Lines, Units: o.Units, Cents: o.Cents}
 }
 
 // Compare returns every order that differs, by number.
@@ -84,8 +96,8 @@ func (s Side) LeftUnits() int {
 
 // year is what the orders of a year come to.
 type year struct {
-	orders, lines, units int
-	cents                int64
+	orders, lines, units  int
+	cents, paid, invoiced int64
 }
 
 func (s Side) years() (years map[int]year, all year) {
@@ -98,7 +110,7 @@ func (s Side) years() (years map[int]year, all year) {
 }
 
 func (y year) plus(o Order) year {
-	return year{y.orders + 1, y.lines + o.Lines, y.units + o.Units, y.cents + o.Cents}
+	return year{y.orders + 1, y.lines + o.Lines, y.units + o.Units, y.cents + o.Cents, y.paid + o.Paid, y.invoiced + o.Invoiced}
 }
 
 // Print writes a table of both sides, a pair of rows a year.
@@ -109,14 +121,18 @@ func Print(out io.Writer, file, system Side) error {
 	maps.Copy(all, got)
 
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "year\t\torders\tlines\tunits\tsales, USD\t")
+	fmt.Fprintln(w, "year\t\torders\tlines\tunits\tsales, USD\tpaid, USD\tinvoiced, USD\t")
+	row := func(label, side string, y year, verdict string) {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", label, side, Count(y.orders), Count(y.lines), Count(y.units),
+			dollars(y.cents), dollars(y.paid), dollars(y.invoiced), verdict)
+	}
 	pair := func(label string, a, b year) {
 		verdict := "agrees"
 		if a != b {
 			verdict = "DIFFERS"
 		}
-		fmt.Fprintf(w, "%s\tfile\t%s\t%s\t%s\t%s\t\n", label, Count(a.orders), Count(a.lines), Count(a.units), dollars(a.cents))
-		fmt.Fprintf(w, "\tsystem\t%s\t%s\t%s\t%s\t   %s\n", Count(b.orders), Count(b.lines), Count(b.units), dollars(b.cents), verdict)
+		row(label, "file", a, "")
+		row("", "system", b, "   "+verdict)
 	}
 	for _, y := range slices.Sorted(maps.Keys(all)) {
 		pair(fmt.Sprint(y), want[y], got[y])

@@ -25,7 +25,7 @@ func TestFileIsCountedByOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Reading{
-		Orders: Side{"A": {2014, 2, 8, 95759, "2014-03-05", 8}, "B": {2017, 1, 2, 26196, "2018-01-02", 2}},
+		Orders: Side{"A": {2014, 2, 8, 95759, "2014-03-05", 8, 95759, 95759, 0}, "B": {2017, 1, 2, 26196, "2018-01-02", 2, 26196, 26196, 0}},
 		Rows:   4, Lines: 3, Unrounded: "1,219.5474",
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -42,19 +42,27 @@ func TestRowThatWasNotToldOfFails(t *testing.T) {
 }
 
 func TestEveryDifferenceIsFound(t *testing.T) {
-	order := Order{2014, 2, 8, 95759, "2014-03-05", 8}
+	order := Order{2014, 2, 8, 95759, "2014-03-05", 8, 95759, 95759, 0}
+	but := func(change func(*Order)) Side {
+		o := order
+		change(&o)
+		return Side{"A": o}
+	}
 	for name, c := range map[string]struct {
 		system Side
 		want   string
 	}{
 		"same":           {Side{"A": order}, ""},
 		"missing":        {Side{}, "order A is missing"},
-		"a cent":         {Side{"A": {2014, 2, 8, 95760, "2014-03-05", 8}}, "costs 957.60; by the file it is of 2014, has 2 lines, 8 units and costs 957.59"},
-		"a unit":         {Side{"A": {2014, 2, 9, 95759, "2014-03-05", 8}}, "9 units"},
-		"a line":         {Side{"A": {2014, 1, 8, 95759, "2014-03-05", 8}}, "1 lines"},
-		"a year":         {Side{"A": {2015, 2, 8, 95759, "2014-03-05", 8}}, "order A of 2015"},
-		"another day":    {Side{"A": {2014, 2, 8, 95759, "2014-03-06", 8}}, `order A left on "2014-03-06" with 8 units; by the file on 2014-03-05 with 8`},
-		"not all left":   {Side{"A": {2014, 2, 8, 95759, "2014-03-05", 7}}, `with 7 units`},
+		"a cent":         {but(func(o *Order) { o.Cents++ }), "costs 957.60; by the file it is of 2014, has 2 lines, 8 units and costs 957.59"},
+		"a unit":         {but(func(o *Order) { o.Units++ }), "9 units"},
+		"a line":         {but(func(o *Order) { o.Lines-- }), "1 lines"},
+		"a year":         {but(func(o *Order) { o.Year++ }), "order A of 2015"},
+		"another day":    {but(func(o *Order) { o.Left = "2014-03-06" }), `order A left on "2014-03-06" with 8 units; by the file on 2014-03-05 with 8`},
+		"not all left":   {but(func(o *Order) { o.LeftUnits-- }), `with 7 units`},
+		"not paid":       {but(func(o *Order) { o.Paid = 0 }), "order A was paid 0.00 and invoiced 957.59, and has a balance of 0.00; by the file it costs 957.59"},
+		"invoiced twice": {but(func(o *Order) { o.Invoiced *= 2 }), "invoiced 1,915.18"},
+		"paid too much":  {but(func(o *Order) { o.Balance-- }), "a balance of -0.01"},
 		"of nobody's":    {Side{"A": order, "B": order}, "order B is not in the file"},
 		"taken together": {Side{"A": order, "C": {Year: 2014}}, "order C is not in the file"},
 	} {
@@ -75,19 +83,29 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 
 func TestTableShowsBothSidesAndWhichYearDiffers(t *testing.T) {
 	var out strings.Builder
-	file := Side{"A": {Year: 2014, Lines: 2, Units: 8, Cents: 95759}, "B": {Year: 2015, Lines: 1, Units: 1, Cents: 100}}
-	system := Side{"A": {Year: 2014, Lines: 2, Units: 8, Cents: 95759}, "B": {Year: 2015, Lines: 1, Units: 1, Cents: 101}}
+	file := Side{
+		"A": {Year: 2014, Lines: 2, Units: 8, Cents: 95759, Paid: 95759, Invoiced: 95759},
+		"B": {Year: 2015, Lines: 1, Units: 1, Cents: 100, Paid: 100, Invoiced: 100},
+		"C": {Year: 2016, Lines: 1, Units: 1, Cents: 100, Paid: 100, Invoiced: 100},
+	}
+	system := Side{
+		"A": file["A"],
+		"B": {Year: 2015, Lines: 1, Units: 1, Cents: 101, Paid: 100, Invoiced: 100},
+		"C": {Year: 2016, Lines: 1, Units: 1, Cents: 100, Invoiced: 100},
+	}
 	if err := Print(&out, file, system); err != nil {
 		t.Fatal(err)
 	}
 	const want = `
-   year            orders   lines   units   sales, USD
-   2014     file        1       2       8       957.59
-          system        1       2       8       957.59   agrees
-   2015     file        1       1       1         1.00
-          system        1       1       1         1.01   DIFFERS
-    all     file        2       3       9       958.59
-          system        2       3       9       958.60   DIFFERS
+   year            orders   lines   units   sales, USD   paid, USD   invoiced, USD
+   2014     file        1       2       8       957.59      957.59          957.59
+          system        1       2       8       957.59      957.59          957.59   agrees
+   2015     file        1       1       1         1.00        1.00            1.00
+          system        1       1       1         1.01        1.00            1.00   DIFFERS
+   2016     file        1       1       1         1.00        1.00            1.00
+          system        1       1       1         1.00        0.00            1.00   DIFFERS
+    all     file        3       4      10       959.59      959.59          959.59
+          system        3       4      10       959.60      958.59          959.59   DIFFERS
 `
 	if got := "\n" + out.String(); got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -97,7 +115,7 @@ func TestTableShowsBothSidesAndWhichYearDiffers(t *testing.T) {
 func TestNumbersAreWrittenInGroups(t *testing.T) {
 	for got, want := range map[string]string{
 		Count(0): "0", Count(999): "999", Count(9994): "9,994", Count(1234567): "1,234,567",
-		dollars(229720107): "2,297,201.07", dollars(5): "0.05", exact(2297200860300): "2,297,200.8603", exact(5000000): "5",
+		dollars(229720107): "2,297,201.07", dollars(5): "0.05", dollars(-123456): "-1,234.56", exact(2297200860300): "2,297,200.8603", exact(5000000): "5",
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -131,31 +149,92 @@ func serve(t *testing.T, bodies ...any) *client.Client {
 type obj = map[string]any
 
 func shown(number string) obj {
-	return obj{"number": number, "placed_at": "2014-12-31T23:30:00-01:00", "total": 500, "lines": []obj{{"quantity": 2}, {"quantity": 3}}}
+	return obj{
+		"id": "id-" + number, "number": number, "customer_id": "c-" + number, "placed_at": "2014-12-31T23:30:00-01:00", "total": 500, "balance": 30,
+		"lines": []obj{{"quantity": 2}, {"quantity": 3}},
+	}
 }
 
 func parcel(order, at string, units int) obj {
 	return obj{"order_number": order, "shipped_at": at, "status": "shipped", "lines": []obj{{"quantity": units}}}
 }
 
+func money(order string, received, refunded int) obj {
+	return obj{"order_id": "id-" + order, "received": received, "refunded": refunded}
+}
+
+func bill(number, order, customer string, total, credited, open int) obj {
+	return obj{"number": number, "order_id": "id-" + order, "customer_id": "c-" + customer, "currency": "USD", "total": total, "credited": credited, "open": open}
+}
+
+func owes(customer, currency string, open int) obj {
+	return obj{"customer_id": "c-" + customer, "customer_name": "Mx " + customer, "currency": currency, "open": open}
+}
+
+func list(items ...obj) obj { return obj{"items": append([]obj{}, items...), "next_cursor": nil} }
+
+func more(items ...obj) obj { return obj{"items": items, "next_cursor": "more"} }
+
 func TestSystemIsReadPageByPage(t *testing.T) {
-	api := serve(t, obj{"items": []obj{shown("A"), shown("X")}, "next_cursor": "more"}, obj{"items": []obj{shown("B")}, "next_cursor": nil},
-		obj{"items": []obj{parcel("A", "2015-01-02T03:30:00+02:00", 4), parcel("A", "2015-01-02T12:00:00Z", 1), parcel("X", "2015-01-02T12:00:00Z", 1)}, "next_cursor": "more"},
-		obj{"items": []obj{parcel("B", "2015-01-03T12:00:00Z", 1), parcel("B", "2015-01-02T12:00:00Z", 2)}, "next_cursor": nil})
+	api := serve(t, more(shown("A"), shown("X")), list(shown("B")),
+		more(parcel("A", "2015-01-02T03:30:00+02:00", 4), parcel("A", "2015-01-02T12:00:00Z", 1), parcel("X", "2015-01-02T12:00:00Z", 1)),
+		list(parcel("B", "2015-01-03T12:00:00Z", 1), parcel("B", "2015-01-02T12:00:00Z", 2)),
+		more(money("A", 500, 0), money("X", 70, 0)), list(money("B", 300, 0), money("B", 200, 50)),
+		more(bill("INV-2015-000003", "A", "A", 500, 20, 0), bill("INV-2014-000001", "X", "X", 9, 0, 9)),
+		list(bill("INV-2015-000001", "B", "B", 200, 0, 0), bill("INV-2015-000002", "B", "B", 300, 0, 0)), list())
 	seen := 0
-	got, others, err := Fetch(t.Context(), api, Side{"A": {}, "B": {}, "C": {}}, func(n int) { seen += n })
+	got, err := Fetch(t.Context(), api, Side{"A": {}, "B": {}, "C": {}}, func(n int) { seen += n })
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, two := Order{2015, 2, 5, 500, "2015-01-02", 5}, Order{2015, 2, 5, 500, "several days", 3}
-	if want := (Side{"A": one, "B": two}); !reflect.DeepEqual(got, want) || others != 1 || seen != 2 {
-		t.Errorf("got %v, %d others, %d seen; want %v, 1 and 2", got, others, seen, want)
+	one, two := Order{2015, 2, 5, 500, "2015-01-02", 5, 500, 480, 30}, Order{2015, 2, 5, 500, "several days", 3, 450, 500, 30}
+	if want := (Side{"A": one, "B": two}); !reflect.DeepEqual(got.Orders, want) || got.Others != 1 || seen != 2 {
+		t.Errorf("got %v, %d others, %d seen; want %v, 1 and 2", got.Orders, got.Others, seen, want)
+	}
+	if want := []Series{{"INV-2014", 1}, {"INV-2015", 3}}; !reflect.DeepEqual(got.Series, want) || len(got.Gaps)+len(got.Debts) > 0 {
+		t.Errorf("series %v with gaps %v and debts %v, want %v without", got.Series, got.Gaps, got.Debts, want)
+	}
+}
+
+func TestMissingNumbersAreNamed(t *testing.T) {
+	api := serve(t, list(shown("A")), list(), list(), list(bill("INV-2015-000005", "A", "A", 1, 0, 0), bill("INV-2015-000002", "X", "X", 1, 0, 0), bill("INV-2014-000001", "X", "X", 1, 0, 0)), list())
+	got, err := Fetch(t.Context(), api, Side{"A": {}}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Gap{{"INV-2015-000001"}, {"INV-2015-000003"}, {"INV-2015-000004"}}; !reflect.DeepEqual(got.Gaps, want) {
+		t.Errorf("gaps %v, want %v", got.Gaps, want)
+	}
+	for _, numbers := range [][]string{{"INV-2015-000001", "INV-2015-000001"}, {"INV"}, {"INV-2015-X"}} {
+		var bills []obj
+		for _, n := range numbers {
+			bills = append(bills, bill(n, "A", "A", 1, 0, 0))
+		}
+		if _, err := Fetch(t.Context(), serve(t, list(shown("A")), list(), list(), list(bills...)), Side{"A": {}}, func(int) {}); err == nil {
+			t.Errorf("the numbers %v passed", numbers)
+		}
+	}
+}
+
+func TestDebtsAreOfTheFilesOrdersOnly(t *testing.T) {
+	api := serve(t, list(shown("A"), shown("B"), shown("X")), list(), list(),
+		list(bill("INV-2015-000001", "A", "A", 500, 0, 2), bill("INV-2015-000002", "X", "A", 500, 0, 40), bill("INV-2015-000003", "X", "B", 500, 0, 7)),
+		obj{"items": []obj{owes("A", "USD", 42), owes("A", "EUR", 3), owes("B", "USD", 7), owes("X", "USD", 500)}})
+	got, err := Fetch(t.Context(), api, Side{"A": {}, "B": {}}, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Debt{{"Mx A", "USD", 2}, {"Mx A", "EUR", 3}}; !reflect.DeepEqual(got.Debts, want) {
+		t.Errorf("debts %v, want %v", got.Debts, want)
+	}
+	if text := got.Debts[0].String(); text != "Mx A owes 0.02 USD; by the file everything was paid" {
+		t.Errorf("it reads %q", text)
 	}
 }
 
 func TestOrderThatIsListedTwiceFails(t *testing.T) {
-	api := serve(t, obj{"items": []obj{shown("A"), shown("A")}, "next_cursor": nil})
-	if _, _, err := Fetch(t.Context(), api, Side{"A": {}}, func(int) {}); err == nil {
+	api := serve(t, list(shown("A"), shown("A")))
+	if _, err := Fetch(t.Context(), api, Side{"A": {}}, func(int) {}); err == nil {
 		t.Error("an order listed twice passed")
 	}
 }

@@ -8,62 +8,78 @@ import (
 	"waybill/infra/demo/client"
 )
 
+// A System is what the system has.
+type System struct {
+	Orders Side     // those of the file
+	Others int      // orders that the file does not have
+	Series []Series // of all invoices
+	Gaps   []Gap    // in them
+	Debts  []Debt   // of the file's customers
+
+	numbers   map[string]string // of the orders, by id
+	customers map[string]bool   // of the orders
+}
+
 // Fetch reads the orders of the file back from the system: all pages of all
 // orders, of which it keeps those whose number the file has and counts the
-// others, and all shipments, which it adds to them. progress is told of each order that it keeps. It fails when the API
-// does, or shows an order twice.
-func Fetch(ctx context.Context, api *client.Client, file Side, progress func(n int)) (system Side, others int, err error) {
+// others, and all shipments, payments and invoices, which it adds to them; and
+// what the customers owe. progress is told of each order that it keeps. It fails
+// when the API does, or shows an order twice.
+func Fetch(ctx context.Context, api *client.Client, file Side, progress func(n int)) (System, error) {
+	s := System{Orders: Side{}, numbers: map[string]string{}, customers: map[string]bool{}}
 	type order struct {
-		Number   string
-		PlacedAt time.Time `json:"placed_at"`
-		Total    int64
-		Lines    []struct{ Quantity int }
+		ID, Number     string
+		Customer       string    `json:"customer_id"`
+		PlacedAt       time.Time `json:"placed_at"`
+		Total, Balance int64
+		Lines          []struct{ Quantity int }
 	}
-	system = Side{}
-	err = client.Each(ctx, api, "/v1/orders", func(o order) error {
+	err := client.Each(ctx, api, "/v1/orders", func(o order) error {
 		if _, ours := file[o.Number]; !ours {
-			others++
+			s.Others++
 			return nil
 		}
-		if _, twice := system[o.Number]; twice {
+		if _, twice := s.Orders[o.Number]; twice {
 			return fmt.Errorf("the list of orders shows %s twice", o.Number)
 		}
-		kept := Order{Year: o.PlacedAt.UTC().Year(), Lines: len(o.Lines), Cents: o.Total}
+		kept := Order{Year: o.PlacedAt.UTC().Year(), Lines: len(o.Lines), Cents: o.Total, Balance: o.Balance}
 		for _, l := range o.Lines {
 			kept.Units += l.Quantity
 		}
-		system[o.Number] = kept
+		s.Orders[o.Number], s.numbers[o.ID], s.customers[o.Customer] = kept, o.Number, true
 		progress(1)
 		return nil
 	})
-	if err != nil {
-		return system, others, err
+	for _, add := range []func(context.Context, *client.Client) error{s.left, s.paid, s.invoiced} {
+		if err == nil {
+			err = add(ctx, api)
+		}
 	}
-	return system, others, left(ctx, api, system)
+	return s, err
 }
 
 // left adds the shipments to their orders. An order that left on several days has none of them.
-func left(ctx context.Context, api *client.Client, system Side) error {
+func (s *System) left(ctx context.Context, api *client.Client) error {
 	type shipment struct {
 		Order     string    `json:"order_number"`
 		ShippedAt time.Time `json:"shipped_at"`
 		Status    string
 		Lines     []struct{ Quantity int }
 	}
-	return client.Each(ctx, api, "/v1/shipments", func(s shipment) error {
-		o, ours := system[s.Order]
-		if !ours || s.Status == "undone" {
+	return client.Each(ctx, api, "/v1/shipments", func(parcel shipment) error {
+		o, ours := s.Orders[parcel.Order]
+		if !ours || parcel.Status == "undone" {
 			return nil
 		}
-		day := s.ShippedAt.UTC().Format(time.DateOnly)
+		day := parcel.ShippedAt.UTC().Format(time.DateOnly)
 		if o.Left != "" && o.Left != day {
 			day = "several days"
 		}
 		o.Left = day
-		for _, l := range s.Lines {
+		for _, l := range parcel.Lines {
 			o.LeftUnits += l.Quantity
 		}
-		system[s.Order] = o
+		s.Orders[parcel.Order] = o
 		return nil
 	})
 }
