@@ -3,7 +3,10 @@ package customers
 import (
 	"context"
 
+	"waybill/shared/access"
 	"waybill/shared/api"
+	"waybill/shared/gateway"
+	"waybill/shared/refusal"
 )
 
 // GetCredit implements getCredit.
@@ -11,6 +14,9 @@ func (h *Customers) GetCredit(ctx context.Context, params api.GetCreditParams) (
 	c, err := h.keeper.DB.Customer(ctx, string(params.ID))
 	if err != nil {
 		return nil, err
+	}
+	if p := gateway.Principal(ctx); p.Sight() != access.SeesAll && c.Owner != p.ID {
+		return nil, refusal.Missing("customer", c.ID) // its orders, which the credit is of, are others'
 	}
 	s, err := h.keeper.DB.Settings(ctx)
 	if err != nil {

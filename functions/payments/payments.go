@@ -62,14 +62,14 @@ func (h *Payments) ReversePayment(ctx context.Context, req *api.ReversePayment, 
 
 // CapturePayment implements capturePayment.
 func (h *Payments) CapturePayment(ctx context.Context, req api.OptCapture, params api.CapturePaymentParams) (*api.PaymentHeaders, error) {
-	return h.act(ctx, params.IdempotencyKey, nil, h.books.Settled, func(by billing.By) (table.PaymentOf, error) {
+	return h.act(ctx, params.IdempotencyKey, nil, h.books.Captured, func(by billing.By) (table.PaymentOf, error) {
 		return h.books.Capture(ctx, by, string(params.ID), int64(req.Value.Amount.Or(0)))
 	})
 }
 
 // VoidPayment implements voidPayment.
 func (h *Payments) VoidPayment(ctx context.Context, req api.OptVoidPayment, params api.VoidPaymentParams) (*api.PaymentHeaders, error) {
-	return h.act(ctx, params.IdempotencyKey, nil, h.books.Settled, func(by billing.By) (table.PaymentOf, error) {
+	return h.act(ctx, params.IdempotencyKey, nil, h.books.Voided, func(by billing.By) (table.PaymentOf, error) {
 		return h.books.Void(ctx, by, string(params.ID), req.Value.Reason.Or(""))
 	})
 }
@@ -116,7 +116,7 @@ func (h *Payments) ListPayments(ctx context.Context, params api.ListPaymentsPara
 func (h *Payments) Checkout(ctx context.Context, req api.OptNewCheckout, params api.CheckoutParams) (*api.CheckoutHeaders, error) {
 	back := h.home + "/orders/" + string(params.ID)
 	visit := billing.Visit{SuccessURL: req.Value.SuccessURL.Or(back), CancelURL: req.Value.CancelURL.Or(back)}
-	p, replayed, err := h.asked(ctx, params.IdempotencyKey, func(by billing.By) (payment.Payment, error) {
+	p, replayed, err := h.asked(ctx, params.IdempotencyKey, params.IfMatch, func(by billing.By) (payment.Payment, error) {
 		return h.books.Checkout(ctx, by, string(params.ID), visit)
 	})
 	if err != nil {
@@ -134,7 +134,7 @@ func (h *Payments) Checkout(ctx context.Context, req api.OptNewCheckout, params 
 // CreatePaymentIntent implements createPaymentIntent.
 func (h *Payments) CreatePaymentIntent(ctx context.Context, _ *api.NewPaymentIntent, params api.CreatePaymentIntentParams) (*api.PaymentIntentHeaders, error) {
 	secret := ""
-	p, replayed, err := h.asked(ctx, params.IdempotencyKey, func(by billing.By) (p payment.Payment, err error) {
+	p, replayed, err := h.asked(ctx, params.IdempotencyKey, params.IfMatch, func(by billing.By) (p payment.Payment, err error) {
 		p, secret, err = h.books.Intent(ctx, by, string(params.ID))
 		return p, err
 	})
@@ -150,8 +150,12 @@ func (h *Payments) CreatePaymentIntent(ctx context.Context, _ *api.NewPaymentInt
 }
 
 // asked has Stripe asked under a lease, and answers a retry with what was made of it.
-func (h *Payments) asked(ctx context.Context, key api.OptString, ask func(billing.By) (payment.Payment, error)) (p payment.Payment, replayed bool, err error) {
-	by := billing.By{Principal: gateway.Principal(ctx), Mark: gateway.Mark(ctx, key)}
+func (h *Payments) asked(ctx context.Context, key, ifMatch api.OptString, ask func(billing.By) (payment.Payment, error)) (p payment.Payment, replayed bool, err error) {
+	expect, err := gateway.Match(ifMatch, false)
+	if err != nil {
+		return p, false, err
+	}
+	by := billing.By{Principal: gateway.Principal(ctx), Mark: gateway.Mark(ctx, key), Expect: expect}
 	result, replayed, err := gateway.Leased(ctx, h.edge, by.Mark, func() ([]byte, error) {
 		if p, err = ask(by); err != nil {
 			return nil, err

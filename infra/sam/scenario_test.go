@@ -114,7 +114,9 @@ func TestOrdersArePlacedEditedAndCancelledInContainers(t *testing.T) {
 		t.Errorf("the invoice is %.80q", pdf.body)
 	}
 
-	// Cancelled: everything is free again, once.
+	// Cancelled: everything is free again, once. What is invoiced is credited first.
+	manager.call("POST", path+"/cancel", nil, fields{"reason": "Too early"}).problem(409)
+	manager.call("POST", "/v1/invoices/"+invoice.text("id")+"/credit-notes", nil, fields{"reason": "Changed their mind"}).want(201)
 	cancelled := manager.call("POST", path+"/cancel", nil, fields{"reason": "Changed their mind"}).want(200)
 	if got := cancelled.text("status"); got != "cancelled" {
 		t.Errorf("the cancelled order is %s", got)

@@ -111,6 +111,9 @@ func (s *Server) serve(op operation) http.HandlerFunc {
 			return
 		}
 		status, body, replayed := s.answer(r, op)
+		if r.Method == http.MethodPost {
+			s.durable(r.Context())
+		}
 		if fault == Lose {
 			panic(http.ErrAbortHandler) // the server breaks the connection
 		}

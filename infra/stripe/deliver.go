@@ -169,6 +169,7 @@ func (s *Server) post(ctx context.Context, id string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	s.durable(ctx)
 	status, err := s.send(ctx, body, signature)
 	s.mu.Lock()
 	defer s.mu.Unlock()

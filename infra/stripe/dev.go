@@ -169,6 +169,7 @@ func (s *Server) serveAction(w http.ResponseWriter, r *http.Request) {
 		write(w, p)
 		return
 	}
+	s.durable(r.Context())
 	if d == Now || d == Twice {
 		s.settle(r.Context())
 	}

@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +38,8 @@ func load(file string) (state, error) {
 	return found.state, nil
 }
 
-// keepAll writes the file when something has changed, though not all the time.
+// keepAll writes the file whenever something has changed: one writing for all
+// that changed during the last.
 func (s *Server) keepAll() {
 	for {
 		select {
@@ -48,16 +50,34 @@ func (s *Server) keepAll() {
 				s.cfg.Failed("", err)
 			}
 		}
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-time.After(keepEvery):
-		}
 	}
 }
 
+// durable waits until the file has everything that was done so far, so that
+// nothing that somebody was told of is lost by a kill.
+func (s *Server) durable(ctx context.Context) {
+	if s.cfg.File == "" {
+		return
+	}
+	s.mu.Lock()
+	mine := s.changes
+	for s.stored < mine {
+		wrote := s.wrote
+		s.mu.Unlock()
+		select {
+		case <-wrote:
+		case <-ctx.Done():
+			return
+		case <-s.ctx.Done():
+			return
+		}
+		s.mu.Lock()
+	}
+	s.mu.Unlock()
+}
+
 func (s *Server) keep() error {
-	text, err := s.snapshot()
+	text, changes, err := s.snapshot()
 	if err != nil {
 		return fmt.Errorf("keep the state of Stripe's stand-in: %w", err)
 	}
@@ -72,11 +92,17 @@ func (s *Server) keep() error {
 	if err := os.Rename(aside, s.cfg.File); err != nil {
 		return fmt.Errorf("keep the state of Stripe's stand-in: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stored = max(s.stored, changes)
+	close(s.wrote)
+	s.wrote = make(chan struct{})
 	return nil
 }
 
-// snapshot is the state without what Stripe forgets: old events and marks.
-func (s *Server) snapshot() ([]byte, error) {
+// snapshot is the state without what Stripe forgets, old events and marks, and
+// how many operations it has.
+func (s *Server) snapshot() (text []byte, changes int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Now()
@@ -96,5 +122,6 @@ func (s *Server) snapshot() ([]byte, error) {
 	for _, c := range s.state.Sessions {
 		all.Hidden[c.ID] = c.hidden
 	}
-	return json.Marshal(all)
+	text, err = json.Marshal(all)
+	return text, s.changes, err
 }

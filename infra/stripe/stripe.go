@@ -65,6 +65,9 @@ type Server struct {
 	timers  map[*time.Timer]bool
 	wake    chan struct{} // there is something in the queue
 	dirty   chan struct{} // there is something to be kept
+	changes int64         // how many operations there were
+	stored  int64         // how many of them the file has
+	wrote   chan struct{} // is closed, and another made, when the file was written
 }
 
 // state is everything there is, in the order it was made in.
@@ -80,7 +83,6 @@ type state struct {
 
 const (
 	defaultLate  = 5 * time.Second
-	keepEvery    = time.Second / 4
 	tick         = time.Second // between looks at the clock for sessions that expire
 	sendTimeout  = 20 * time.Second
 	eventsKept   = 30 * 24 * time.Hour
@@ -114,7 +116,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, state: kept,
-		timers: map[*time.Timer]bool{}, wake: make(chan struct{}, 1), dirty: make(chan struct{}, 1),
+		timers: map[*time.Timer]bool{}, wake: make(chan struct{}, 1), dirty: make(chan struct{}, 1), wrote: make(chan struct{}),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	for _, e := range s.state.Events {
@@ -156,6 +158,7 @@ func (s *Server) do(d Delivery, op func()) []string {
 	s.hand(Now)
 	op()
 	ids := s.hand(d)
+	s.changes++
 	poke(s.dirty)
 	return ids
 }

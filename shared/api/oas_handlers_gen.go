@@ -569,6 +569,10 @@ func (s *Server) handleCheckoutRequest(args [1]string, argsEscaped bool, w http.
 			RawBody:          rawBody,
 			Params: middleware.Parameters{
 				{
+					Name: "If-Match",
+					In:   "header",
+				}: params.IfMatch,
+				{
 					Name: "Idempotency-Key",
 					In:   "header",
 				}: params.IdempotencyKey,
@@ -1276,6 +1280,10 @@ func (s *Server) handleCreatePaymentIntentRequest(args [1]string, argsEscaped bo
 			Body:             request,
 			RawBody:          rawBody,
 			Params: middleware.Parameters{
+				{
+					Name: "If-Match",
+					In:   "header",
+				}: params.IfMatch,
 				{
 					Name: "Idempotency-Key",
 					In:   "header",

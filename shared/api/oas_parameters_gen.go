@@ -653,6 +653,9 @@ func decodeCapturePaymentParams(args [1]string, argsEscaped bool, r *http.Reques
 
 // CheckoutParams is parameters of checkout operation.
 type CheckoutParams struct {
+	// The `ETag` that the caller last saw, or `*`. Another version answers 412. A PATCH without it answers
+	// 428.
+	IfMatch OptString `json:",omitempty,omitzero"`
 	// Any string that is new for each thing to be done and the same for each attempt at it, such as a
 	// UUID.
 	IdempotencyKey OptString `json:",omitempty,omitzero"`
@@ -661,6 +664,15 @@ type CheckoutParams struct {
 }
 
 func unpackCheckoutParams(packed middleware.Parameters) (params CheckoutParams) {
+	{
+		key := middleware.ParameterKey{
+			Name: "If-Match",
+			In:   "header",
+		}
+		if v, ok := packed[key]; ok {
+			params.IfMatch = v.(OptString)
+		}
+	}
 	{
 		key := middleware.ParameterKey{
 			Name: "Idempotency-Key",
@@ -682,6 +694,72 @@ func unpackCheckoutParams(packed middleware.Parameters) (params CheckoutParams) 
 
 func decodeCheckoutParams(args [1]string, argsEscaped bool, r *http.Request) (params CheckoutParams, _ error) {
 	h := uri.NewHeaderDecoder(r.Header)
+	// Decode header: If-Match.
+	if err := func() error {
+		cfg := uri.HeaderParameterDecodingConfig{
+			Name:    "If-Match",
+			Explode: false,
+		}
+		if err := h.HasParam(cfg); err == nil {
+			if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
+				var paramsDotIfMatchVal string
+				if err := func() error {
+					val, err := d.DecodeValue()
+					if err != nil {
+						return err
+					}
+
+					c, err := conv.ToString(val)
+					if err != nil {
+						return err
+					}
+
+					paramsDotIfMatchVal = c
+					return nil
+				}(); err != nil {
+					return err
+				}
+				params.IfMatch.SetTo(paramsDotIfMatchVal)
+				return nil
+			}); err != nil {
+				return err
+			}
+			if err := func() error {
+				if value, ok := params.IfMatch.Get(); ok {
+					if err := func() error {
+						if err := (validate.String{
+							MinLength:     1,
+							MinLengthSet:  true,
+							MaxLength:     200,
+							MaxLengthSet:  true,
+							Email:         false,
+							Hostname:      false,
+							Regex:         nil,
+							MinNumeric:    0,
+							MinNumericSet: false,
+							MaxNumeric:    0,
+							MaxNumericSet: false,
+						}).Validate(string(value)); err != nil {
+							return errors.Wrap(err, "string")
+						}
+						return nil
+					}(); err != nil {
+						return err
+					}
+				}
+				return nil
+			}(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}(); err != nil {
+		return params, &ogenerrors.DecodeParamError{
+			Name: "If-Match",
+			In:   "header",
+			Err:  err,
+		}
+	}
 	// Decode header: Idempotency-Key.
 	if err := func() error {
 		cfg := uri.HeaderParameterDecodingConfig{
@@ -1471,6 +1549,9 @@ func decodeCreateLocationParams(args [0]string, argsEscaped bool, r *http.Reques
 
 // CreatePaymentIntentParams is parameters of createPaymentIntent operation.
 type CreatePaymentIntentParams struct {
+	// The `ETag` that the caller last saw, or `*`. Another version answers 412. A PATCH without it answers
+	// 428.
+	IfMatch OptString `json:",omitempty,omitzero"`
 	// Any string that is new for each thing to be done and the same for each attempt at it, such as a
 	// UUID.
 	IdempotencyKey OptString `json:",omitempty,omitzero"`
@@ -1479,6 +1560,15 @@ type CreatePaymentIntentParams struct {
 }
 
 func unpackCreatePaymentIntentParams(packed middleware.Parameters) (params CreatePaymentIntentParams) {
+	{
+		key := middleware.ParameterKey{
+			Name: "If-Match",
+			In:   "header",
+		}
+		if v, ok := packed[key]; ok {
+			params.IfMatch = v.(OptString)
+		}
+	}
 	{
 		key := middleware.ParameterKey{
 			Name: "Idempotency-Key",
@@ -1500,6 +1590,72 @@ func unpackCreatePaymentIntentParams(packed middleware.Parameters) (params Creat
 
 func decodeCreatePaymentIntentParams(args [1]string, argsEscaped bool, r *http.Request) (params CreatePaymentIntentParams, _ error) {
 	h := uri.NewHeaderDecoder(r.Header)
+	// Decode header: If-Match.
+	if err := func() error {
+		cfg := uri.HeaderParameterDecodingConfig{
+			Name:    "If-Match",
+			Explode: false,
+		}
+		if err := h.HasParam(cfg); err == nil {
+			if err := h.DecodeParam(cfg, func(d uri.Decoder) error {
+				var paramsDotIfMatchVal string
+				if err := func() error {
+					val, err := d.DecodeValue()
+					if err != nil {
+						return err
+					}
+
+					c, err := conv.ToString(val)
+					if err != nil {
+						return err
+					}
+
+					paramsDotIfMatchVal = c
+					return nil
+				}(); err != nil {
+					return err
+				}
+				params.IfMatch.SetTo(paramsDotIfMatchVal)
+				return nil
+			}); err != nil {
+				return err
+			}
+			if err := func() error {
+				if value, ok := params.IfMatch.Get(); ok {
+					if err := func() error {
+						if err := (validate.String{
+							MinLength:     1,
+							MinLengthSet:  true,
+							MaxLength:     200,
+							MaxLengthSet:  true,
+							Email:         false,
+							Hostname:      false,
+							Regex:         nil,
+							MinNumeric:    0,
+							MinNumericSet: false,
+							MaxNumeric:    0,
+							MaxNumericSet: false,
+						}).Validate(string(value)); err != nil {
+							return errors.Wrap(err, "string")
+						}
+						return nil
+					}(); err != nil {
+						return err
+					}
+				}
+				return nil
+			}(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}(); err != nil {
+		return params, &ogenerrors.DecodeParamError{
+			Name: "If-Match",
+			In:   "header",
+			Err:  err,
+		}
+	}
 	// Decode header: Idempotency-Key.
 	if err := func() error {
 		cfg := uri.HeaderParameterDecodingConfig{

@@ -101,6 +101,9 @@ func (b *Books) ask(ctx context.Context, by By, orderID string, fits func(paymen
 ) (payment.Payment, error) {
 	for range mostAsks {
 		o, a, err := b.LookOrder(ctx, by.Principal, orderID)
+		if err == nil {
+			err = by.Expects(o.Version)
+		}
 		if err != nil {
 			return payment.Payment{}, err
 		}
@@ -137,13 +140,18 @@ func (b *Books) ask(ctx context.Context, by By, orderID string, fits func(paymen
 		if err != nil {
 			return payment.Payment{}, answered(err)
 		}
-		switch err = b.asked(ctx, by, o, p); {
-		case err == nil || b.entered(ctx, orderID, p.ID):
+		err = b.asked(ctx, by, o, p)
+		if err == nil || b.entered(ctx, orderID, p.ID) {
 			return p, nil
-		case !refusal.Is(err, "changed"):
-			return payment.Payment{}, err
+		}
+		var refused *refusal.Error
+		if errors.As(err, &refused) && refused.Kind == refusal.Unavailable {
+			return payment.Payment{}, err // it may be entered yet
 		}
 		undo(context.WithoutCancel(ctx))
+		if !refusal.Is(err, "changed") {
+			return payment.Payment{}, err
+		}
 	}
 	return payment.Payment{}, refusal.New(refusal.Conflict, "busy", "The order kept changing; try again.")
 }

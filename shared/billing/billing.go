@@ -165,13 +165,10 @@ func (b *Books) change(ctx context.Context, by By, orderID string, apply func(ct
 	})
 }
 
-// secondChance is how long an order has whose money turned out not to come.
-const secondChance = 24 * time.Hour
-
 // save adds the order and its payments as they have become, and the event.
 func (b *Books) save(c *changing) {
 	c.takeMoney()
-	c.next.AskAgain(c.was, c.now.Add(secondChance))
+	c.next.AskAgain(c.was, c.now)
 	c.next.Version, c.next.UpdatedAt = c.was.Version+1, c.now
 	c.tx.SaveOrder(c.next, c.was)
 	if len(c.account.Payments) > 0 {

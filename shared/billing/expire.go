@@ -7,6 +7,7 @@ import (
 
 	"waybill/shared/event"
 	"waybill/shared/payment"
+	"waybill/shared/refusal"
 	"waybill/shared/table"
 )
 
@@ -46,6 +47,11 @@ func (b *Books) ExpireOrder(ctx context.Context, orderID string) (bool, error) {
 			return false, err
 		}
 	}
+	if o.Expires(b.IDs.Now()) {
+		if err := b.lookUnderway(ctx, orderID, a); err != nil {
+			return false, err
+		}
+	}
 	ended := false
 	err = b.change(ctx, By{Principal: system}, orderID, func(_ context.Context, c *changing) error {
 		ended = false
@@ -73,6 +79,20 @@ func (b *Books) ExpireOrder(ctx context.Context, orderID string) (bool, error) {
 	return ended && err == nil, err
 }
 
+// lookUnderway looks how far the payments are that are under way: that one came
+// to nothing may have been told before it was heard that it began.
+func (b *Books) lookUnderway(ctx context.Context, orderID string, a payment.Account) error {
+	for _, p := range a.Payments {
+		if p.Status != payment.Processing || p.Intent == "" {
+			continue
+		}
+		if err := b.lookAtIntent(ctx, orderID, p.Intent); err != nil && !refusal.Is(err, "stripe_refused") {
+			return err
+		}
+	}
+	return nil
+}
+
 // Tend writes down what Stripe is to do about what an order has become, for
 // Perform: of one that is cancelled everything that did not
 // come in is given up, of one whose goods have begun to leave what was
@@ -82,14 +102,17 @@ func (b *Books) Tend(ctx context.Context, orderID string) error {
 		owed := c.was.Owed()
 		for i := range c.account.Payments {
 			p := &c.account.Payments[i]
-			if p.Method != payment.Stripe || !p.Status.Open() || p.Void || p.Capture > 0 || p.Status == payment.Processing {
-				continue // or it is left to come or to fail
+			if p.Method != payment.Stripe || !p.Status.Open() || p.Void || p.Capture > 0 || p.Status == payment.Processing || p.Refused {
+				continue // it is left to come or to fail, or to a person
 			}
 			switch ask := owed - c.was.Authorized - c.account.Underway(); {
 			case owed == 0 || (p.Status == payment.Pending && p.Amount != ask):
 				p.Void, p.Reason, c.happened = true, "no longer owed", event.PaymentVoiding
 			case p.Status == payment.Authorized && left(c):
-				p.Capture, c.happened = min(p.Amount, owed), event.PaymentCapturing
+				if p.Capture = b.capturable(p.Currency, min(p.Amount, owed)); p.Capture == 0 {
+					continue
+				}
+				c.happened = event.PaymentCapturing
 				owed -= p.Capture
 			default:
 				continue
@@ -98,6 +121,17 @@ func (b *Books) Tend(ctx context.Context, orderID string) error {
 		}
 		return nil
 	})
+}
+
+// capturable is as much of an amount as Stripe can take in the currency: some
+// have minor units that it does not.
+func (b *Books) capturable(currency string, amount int64) int64 {
+	for _, coarse := range []int64{1, 10} {
+		if n := amount - amount%coarse; n > 0 && b.Stripe.Payable(currency, n) == nil {
+			return n
+		}
+	}
+	return 0
 }
 
 // left reports whether goods of the order have begun to leave.
@@ -110,7 +144,17 @@ func left(c *changing) bool {
 	return false
 }
 
+// late says that the time is nearly up: nothing further is begun.
+func late(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < margin {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
 const (
+	// margin is what is left of the time when a sweep ends.
+	margin = 20 * time.Second
 	// overlap is how far a sweep looks back before the last one: events may be listed late.
 	overlap = 2 * time.Hour
 	// deliveries is for how long Stripe tries to deliver an event.
@@ -126,7 +170,7 @@ type Swept struct{ Events, Orders int }
 
 // Sweep makes good what was missed: events of Stripe's that were not delivered,
 // or not taken in, and what was written down to be done at Stripe and was not.
-// What fails does not keep the rest; then the next sweep looks back as far again.
+// What fails does not keep the rest; the next sweep begins at the first that did.
 func (b *Books) Sweep(ctx context.Context) (Swept, error) {
 	var done Swept
 	now := b.IDs.Now()
@@ -137,27 +181,40 @@ func (b *Books) Sweep(ctx context.Context) (Swept, error) {
 	if last.Before(now.Add(-listed)) {
 		last = now.Add(-listed)
 	}
-	var failed []error
+	var failed, unheard []error
+	err = b.DB.Unsettled(ctx, now.Add(-unsettledFor), func(orderID string) bool {
+		failed = append(failed, b.Perform(ctx, orderID))
+		done.Orders++
+		return late(ctx) == nil
+	})
+	if err != nil {
+		return done, err
+	}
+	until := now
 	for _, of := range []struct {
 		since       time.Time
 		undelivered bool
 	}{{last.Add(-overlap), false}, {now.Add(-deliveries), true}} {
 		events, err := b.Stripe.Events(ctx, of.since, of.undelivered)
-		failed = append(failed, err)
+		unheard = append(unheard, err)
 		for _, e := range events {
-			failed = append(failed, b.Hear(ctx, e))
-			done.Events++
+			err := late(ctx)
+			if err == nil {
+				err = b.Hear(ctx, e)
+				done.Events++
+			}
+			if unheard = append(unheard, err); err != nil && e.Created.Before(until) {
+				until = e.Created // the next sweep begins here, and not where this one did
+			}
+		}
+		if err != nil {
+			until = last
 		}
 	}
-	if errors.Join(failed...) == nil {
+	if until.After(last) {
 		tx := &table.Tx{}
-		tx.SweptUntil(now)
+		tx.SweptUntil(until)
 		failed = append(failed, b.DB.Commit(ctx, tx))
 	}
-	err = b.DB.Unsettled(ctx, now.Add(-unsettledFor), func(orderID string) bool {
-		failed = append(failed, b.Perform(ctx, orderID))
-		done.Orders++
-		return ctx.Err() == nil
-	})
-	return done, errors.Join(append(failed, err)...)
+	return done, errors.Join(append(failed, unheard...)...)
 }

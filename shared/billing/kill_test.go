@@ -173,7 +173,11 @@ func settled(ctx context.Context, s *shop, b *billing.Books, name, id string, do
 	return once(ctx, s, b, name, id,
 		func(by billing.By) (payment.Payment, error) { return do(by, p) },
 		func(ref string) (payment.Payment, error) {
-			done, err := b.Settled(ctx, finance, ref)
+			again := b.Voided
+			if name == "capture" {
+				again = b.Captured
+			}
+			done, err := again(ctx, finance, ref)
 			return done.Payment, err
 		})
 }

@@ -48,6 +48,9 @@ func (b *Books) Perform(ctx context.Context, orderID string) error {
 func (b *Books) void(ctx context.Context, orderID string, p payment.Payment) error {
 	if p.Session != "" && p.Status == payment.Pending {
 		s, err := b.Stripe.ExpireSession(ctx, p.Session)
+		if refusal.Is(err, "stripe_refused") {
+			return b.gone(ctx, orderID, p.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -65,6 +68,9 @@ func (b *Books) void(ctx context.Context, orderID string, p payment.Payment) err
 	}
 	if p.Status == payment.Pending {
 		i, err := b.Stripe.Intent(ctx, p.Intent)
+		if refusal.Is(err, "stripe_refused") {
+			return b.gone(ctx, orderID, p.ID)
+		}
 		if err != nil {
 			return err
 		}
@@ -87,15 +93,34 @@ func (b *Books) void(ctx context.Context, orderID string, p payment.Payment) err
 	return b.keep(ctx, orderID, p.ID)
 }
 
-// keep notes that a payment which is still open is not to be given up after all.
+// keep enters that a payment which is still open is not to be given up after
+// all. One that is authorised counts again.
 func (b *Books) keep(ctx context.Context, orderID, id string) error {
-	return b.note(ctx, orderID, func(a *payment.Account) bool {
-		p := a.Payment(id)
+	return b.change(ctx, By{Principal: system}, orderID, func(_ context.Context, c *changing) error {
+		p := c.account.Payment(id)
 		if p == nil || !p.Void || !p.Status.Open() {
-			return false
+			return nil
 		}
 		p.Void = false
-		return true
+		if c.account.Sums() != c.before.Sums() {
+			c.happened = event.PaymentAuthorized
+			c.told(*p, p.Amount)
+			return nil
+		}
+		c.tx.SaveAccount(orderID, c.before, c.account, c.now)
+		return nil
+	})
+}
+
+// gone enters that a payment which was only asked for is not known at Stripe
+// any more, such as after a change of the account: nobody can make it.
+func (b *Books) gone(ctx context.Context, orderID, id string) error {
+	return b.change(ctx, By{Principal: system}, orderID, func(_ context.Context, c *changing) error {
+		if c.account.GiveUp(id, c.entered()) != payment.Nothing {
+			c.happened, c.data["reason"] = event.PaymentCancelled, "unknown at Stripe"
+			c.told(*c.account.Payment(id), 0)
+		}
+		return nil
 	})
 }
 
@@ -174,7 +199,7 @@ func (b *Books) tried(ctx context.Context, orderID, paymentID, refundID string, 
 			if p.Capture == 0 && !p.Void {
 				return nil
 			}
-			p.Capture, p.Void, p.Failure, c.happened = 0, false, "refused", event.PaymentFailed
+			p.Capture, p.Void, p.Refused, p.Failure, c.happened = 0, false, true, "refused", event.PaymentFailed
 			p.Tries++ // Stripe repeats its refusal to the same key too
 			c.told(*p, p.Amount)
 			return nil

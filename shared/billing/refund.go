@@ -72,20 +72,32 @@ func (b *Books) Refund(ctx context.Context, by By, orderID string, in Refund) ([
 func refundRef(orderID, attempt string) string { return orderID + "/" + attempt }
 
 // Refunded is what a refund came to, by what a retry is answered with; what is
-// still to be done at Stripe is done first. What can't be done now is pending.
+// still to be done at Stripe is done first. What can't be done now is pending;
+// it is a failure when Stripe refused all of it.
 func (b *Books) Refunded(ctx context.Context, ref string) ([]RefundOf, error) {
 	orderID, attempt, _ := strings.Cut(ref, "/")
 	_ = b.Perform(ctx, orderID) // it stays written down, and the sweep does it
 	a, err := b.DB.Account(ctx, orderID)
+	if err != nil {
+		return nil, err
+	}
 	var out []RefundOf
+	failed := 0
 	for _, p := range a.Payments {
 		for _, r := range p.Refunds {
-			if r.Attempt == attempt {
-				out = append(out, RefundOf{r, p.ID, orderID, p.Currency})
+			if r.Attempt != attempt {
+				continue
+			}
+			out = append(out, RefundOf{r, p.ID, orderID, p.Currency})
+			if r.Status == payment.RefundFailed {
+				failed++
 			}
 		}
 	}
-	return out, err
+	if failed == len(out) {
+		return nil, refusal.New(refusal.Upstream, "stripe_refused", "Stripe refused the refund; nothing goes back.")
+	}
+	return out, nil
 }
 
 // reachable refuses a refund through Stripe when Stripe does not answer, before anything is written down.
@@ -111,12 +123,15 @@ func (b *Books) reach(ctx context.Context, p payment.Payment) error {
 	case p.Session != "":
 		_, err = b.Stripe.Session(ctx, p.Session)
 	}
+	if refusal.Is(err, "stripe_refused") {
+		return nil // it answers, and does not know it
+	}
 	return answered(err)
 }
 
 // Capture takes what was authorised, or a part of it; the rest goes back to the customer.
 func (b *Books) Capture(ctx context.Context, by By, id string, amount int64) (table.PaymentOf, error) {
-	return b.atStripe(ctx, by, id, func(c *changing, p *payment.Payment) error {
+	err := b.atStripe(ctx, by, id, func(c *changing, p *payment.Payment) error {
 		c.happened = event.PaymentCapturing
 		if amount > 0 {
 			if err := b.Stripe.Payable(p.Currency, amount); err != nil {
@@ -125,54 +140,88 @@ func (b *Books) Capture(ctx context.Context, by By, id string, amount int64) (ta
 		}
 		return c.account.AskCapture(id, amount)
 	})
+	if err != nil {
+		return table.PaymentOf{}, err
+	}
+	return b.Captured(ctx, by, id)
+}
+
+// Captured is what a capture came to, also for a retry; what is still to be
+// done about it is done first.
+func (b *Books) Captured(ctx context.Context, by By, id string) (table.PaymentOf, error) {
+	done, err := b.settled(ctx, by, id)
+	switch {
+	case err != nil || done.Status == payment.Succeeded:
+		return done, err
+	case done.Refused:
+		return done, refusal.New(refusal.Upstream, "stripe_refused", "Stripe refused to capture payment %s.", id)
+	default:
+		return done, refusal.New(refusal.Conflict, "wrong_status", "Payment %s is %s by now.", id, done.Status)
+	}
 }
 
 // Void gives up a payment that has not come in.
 func (b *Books) Void(ctx context.Context, by By, id, reason string) (table.PaymentOf, error) {
-	done, err := b.atStripe(ctx, by, id, func(c *changing, p *payment.Payment) error {
+	err := b.atStripe(ctx, by, id, func(c *changing, p *payment.Payment) error {
+		if p.Status == payment.Authorized && left(c) && c.was.Owed() > 0 {
+			return refusal.New(refusal.Conflict, "already_shipped", "Goods of order %s have left on payment %s; it is taken.", c.was.Number, id)
+		}
 		c.happened, c.data["reason"] = event.PaymentVoiding, reason
 		return c.account.AskVoid(id, reason)
 	})
-	if err == nil && done.Status == payment.Succeeded {
-		return done, refusal.New(refusal.Conflict, "payment_succeeded", "Payment %s came in meanwhile; it can be refunded.", id)
+	if err != nil {
+		return table.PaymentOf{}, err
 	}
-	if err == nil && done.Status.Open() {
-		return done, refusal.New(refusal.Conflict, "wrong_status", "Payment %s is %s by now.", id, done.Status)
-	}
-	return done, err
+	return b.Voided(ctx, by, id)
 }
 
-// atStripe writes down what Stripe is to do about a payment and has it done.
-// Nothing is written down when Stripe does not answer.
-func (b *Books) atStripe(ctx context.Context, by By, id string, ask func(*changing, *payment.Payment) error) (table.PaymentOf, error) {
+// Voided is what giving up came to, also for a retry; what is still to be done
+// about it is done first.
+func (b *Books) Voided(ctx context.Context, by By, id string) (table.PaymentOf, error) {
+	done, err := b.settled(ctx, by, id)
+	switch {
+	case err != nil:
+		return done, err
+	case done.Status == payment.Succeeded:
+		return done, refusal.New(refusal.Conflict, "payment_succeeded", "Payment %s came in meanwhile; it can be refunded.", id)
+	case done.Refused:
+		return done, refusal.New(refusal.Upstream, "stripe_refused", "Stripe refused to give up payment %s.", id)
+	case done.Status.Open():
+		return done, refusal.New(refusal.Conflict, "wrong_status", "Payment %s is %s by now.", id, done.Status)
+	}
+	return done, nil
+}
+
+// atStripe writes down what Stripe is to do about a payment. Nothing is written
+// down when Stripe does not answer.
+func (b *Books) atStripe(ctx context.Context, by By, id string, ask func(*changing, *payment.Payment) error) error {
 	found, err := b.Look(ctx, by.Principal, id)
 	if err != nil {
-		return found, err
+		return err
 	}
 	if err := b.reach(ctx, found.Payment); err != nil {
-		return found, err
+		return err
 	}
-	if _, err := b.onPayment(ctx, by, id, func(_ context.Context, c *changing) error {
+	_, err = b.onPayment(ctx, by, id, func(_ context.Context, c *changing) error {
 		p := c.account.Payment(id)
 		if p == nil {
 			return refusal.Missing("payment", id)
 		}
 		c.told(*p, p.Amount)
 		return ask(c, p)
-	}); err != nil {
-		return found, err
-	}
-	return b.Settled(ctx, by, id)
+	})
+	return err
 }
 
-// Settled is a payment after everything that was written down about it is done at Stripe.
-func (b *Books) Settled(ctx context.Context, by By, id string) (table.PaymentOf, error) {
+// settled is a payment after what was written down about it was done at Stripe.
+func (b *Books) settled(ctx context.Context, by By, id string) (table.PaymentOf, error) {
 	found, err := b.Look(ctx, by.Principal, id)
 	if err != nil {
 		return found, err
 	}
-	if err := b.Perform(ctx, found.OrderID); err != nil {
-		return found, err
+	failed := b.Perform(ctx, found.OrderID)
+	if found, err = b.Look(ctx, by.Principal, id); err == nil && found.Owing() {
+		err = failed // it is not done yet, and this is why
 	}
-	return b.Look(ctx, by.Principal, id)
+	return found, err
 }

@@ -138,6 +138,7 @@ func (d *Dock) change(ctx context.Context, by By, id string, apply func(ctx cont
 		if err := apply(ctx, c); err != nil {
 			return nil, err
 		}
+		c.next.AskAgain(was, c.now)
 		c.next.Version, c.next.UpdatedAt = was.Version+1, c.now
 		c.tx.SaveOrder(c.next, was)
 		c.data["number"], c.data["status"] = c.next.Number, string(c.next.Status)

@@ -236,6 +236,7 @@ func (b *Book) change(ctx context.Context, by By, orderID string, happened event
 		if err := apply(ctx, c); err != nil {
 			return nil, err
 		}
+		c.next.AskAgain(was, c.now)
 		c.next.Version, c.next.UpdatedAt = was.Version+1, c.now
 		c.tx.SaveOrder(c.next, was)
 		c.data["number"], c.data["status"], c.data["currency"] = c.next.Number, string(c.next.Status), c.next.Currency

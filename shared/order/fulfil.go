@@ -251,6 +251,11 @@ func (o *Order) CancelBackorders(reason string) error {
 		return err
 	}
 	o.progress()
+	if o.Status == Cancelled {
+		if err := o.uninvoiced(); err != nil {
+			return err
+		}
+	}
 	if !o.IsOpen() {
 		o.CancelReason = reason
 		o.endHold()

@@ -180,17 +180,81 @@ func TestAnEditKeepsWhatIsInvoicedAndNotCredited(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := func(n int64) []order.Line { return []order.Line{{SKU: "MUG", Quantity: n, Invoiced: 10}} }
-	if err := order.KeepInvoiced(o, next(8)); code(err) != "below_invoiced" {
+	if err := o.KeepInvoiced(next(8)); code(err) != "below_invoiced" {
 		t.Errorf("8 of 10 that are invoiced: %v", err)
 	}
 	if err := o.Credit("i1", 2000, []order.Pick{{SKU: "MUG", Quantity: 2}}); err != nil {
 		t.Fatal(err)
 	}
 	lines := next(8)
-	if err := order.KeepInvoiced(o, lines); err != nil || lines[0].Invoiced != 8 || lines[0].Credited != 0 {
+	if err := o.KeepInvoiced(lines); err != nil || lines[0].Invoiced != 8 || lines[0].Credited != 0 {
 		t.Errorf("%+v, %v", lines[0], err)
 	}
 	if n := lines[0].Invoiceable(false); n != 0 {
 		t.Errorf("%d of 8 would be invoiced again", n)
+	}
+}
+
+// edited is the order with another quantity, as an edit makes it.
+func edited(t *testing.T, o *order.Order, quantity int64) {
+	t.Helper()
+	lines := append([]order.Line(nil), o.Lines...)
+	lines[0].Quantity = quantity
+	if err := o.KeepInvoiced(lines); err != nil {
+		t.Fatal(err)
+	}
+	o.Lines = lines
+	if err := o.Price(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUnitsThatWereCreditedAndOrderedAgainAreOwedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		invoiced, credited, less, more  int64
+		owedLess, owedMore, invoiceable int64
+	}{
+		"all invoiced":            {10, 4, 6, 10, 6000, 10_000, 4},
+		"some invoiced, credited": {6, 6, 4, 4, 4000, 4000, 4},
+		"half of them taken out":  {10, 4, 8, 8, 6000, 6000, 0}, // two more are credited, and still ordered
+	} {
+		o := ten(0, "MAIN", 10)
+		if _, err := o.Invoice("i1", due, []order.Pick{{SKU: "MUG", Quantity: c.invoiced}}, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := o.Credit("i1", c.credited*1000, []order.Pick{{SKU: "MUG", Quantity: c.credited}}); err != nil {
+			t.Fatal(err)
+		}
+		if want := 10_000 - c.credited*1000; o.Balance() != want {
+			t.Errorf("%s: %d to pay after the credit note, want %d", name, o.Balance(), want)
+		}
+		edited(t, &o, c.less)
+		if o.Balance() != c.owedLess {
+			t.Errorf("%s: %d to pay of %d, want %d", name, o.Balance(), c.less, c.owedLess)
+		}
+		edited(t, &o, c.more)
+		if n := o.Lines[0].Invoiceable(false); o.Balance() != c.owedMore || n != c.invoiceable {
+			t.Errorf("%s: %d to pay of %d and %d to invoice, want %d and %d", name, o.Balance(), c.more, n, c.owedMore, c.invoiceable)
+		}
+	}
+}
+
+func TestAnInvoicedOrderEndsOnlyWithACreditNote(t *testing.T) {
+	o := ten(0, "MAIN", 10)
+	o.Terms, o.PayBy = customer.Terms{Kind: customer.Prepaid}, &due
+	if !o.Expires(due) {
+		t.Fatalf("it is not to expire: %+v", o)
+	}
+	if _, err := o.Invoice("i1", due, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Cancel("no"); code(err) != "invoiced" || o.Expires(due) {
+		t.Errorf("cancelled: %v; expires: %v", err, o.Expires(due))
+	}
+	if err := o.Credit("i1", 10_000, []order.Pick{{SKU: "MUG", Quantity: 10}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Cancel("no"); err != nil || o.Status != order.Cancelled {
+		t.Errorf("%s, %v", o.Status, err)
 	}
 }

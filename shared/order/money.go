@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"waybill/shared/customer"
+	"waybill/shared/money"
 	"waybill/shared/refusal"
 )
 
@@ -30,16 +31,18 @@ type Issued struct {
 }
 
 // MaxInvoices is how many invoices an order may have: it names them all.
-const MaxInvoices = 50
+const MaxInvoices = 40
 
 // Credited is what credit notes took off what is owed. Those that only correct
-// an invoice to what the order comes to by now took nothing off it.
+// an invoice to what the order comes to by now took nothing off it, nor do
+// those of units that left the order since, with their invoice.
 func (o Order) Credited() int64 {
 	var invoiced, credited int64
 	for _, i := range o.Invoices {
 		invoiced += i.Total
 		credited += i.Credited
 	}
+	invoiced, credited = invoiced-o.CreditedOut, credited-o.CreditedOut
 	return max(0, credited-max(0, invoiced-o.Totals.Total))
 }
 
@@ -117,16 +120,23 @@ func (o *Order) AwaitPayment(from time.Time, patience time.Duration) {
 }
 
 // Expires reports whether the order is to be cancelled at a moment because
-// nobody paid: one that got money, if only a part, or whose goods have left, is for people.
+// nobody paid: one that got money, if only a part, whose goods have left or
+// which is invoiced, is for people.
 func (o Order) Expires(at time.Time) bool {
 	return o.Status == Confirmed && o.Terms.Kind == customer.Prepaid && o.PayBy != nil && !at.Before(*o.PayBy) &&
-		o.Paid == 0 && o.Authorized == 0 && o.Balance() > 0
+		o.Paid == 0 && o.Authorized == 0 && o.Balance() > 0 && o.uninvoiced() == nil
 }
 
-// AskAgain gives an order that lost all the money it had, paid or authorised,
-// until a moment to be paid anew: its time may have been over while it was covered.
-func (o *Order) AskAgain(was Order, until time.Time) {
-	if was.Paid+was.Authorized > 0 && o.Paid+o.Authorized == 0 && o.PayBy != nil && o.IsOpen() && o.PayBy.Before(until) {
+// secondChance is how long an order has that is to be paid again.
+const secondChance = 24 * time.Hour
+
+// AskAgain gives an order that is to be paid again time from now on: its own
+// may have been over while it was paid, authorised, shipped or free.
+func (o *Order) AskAgain(was Order, now time.Time) {
+	if o.PayBy == nil || was.PayBy == nil || !o.PayBy.Equal(*was.PayBy) || was.Expires(*was.PayBy) || !o.Expires(*o.PayBy) {
+		return
+	}
+	if until := now.Add(secondChance); o.PayBy.Before(until) {
 		o.PayBy = &until
 	}
 }
@@ -149,27 +159,51 @@ func (o *Order) TakeMoney(m Money) {
 	o.CompleteIfDone()
 }
 
+// uninvoiced refuses the end of an order that its customer was told to pay: a
+// credit note comes first.
+func (o *Order) uninvoiced() error {
+	for _, l := range o.Lines {
+		if l.Invoiced > l.Credited {
+			return refusal.New(refusal.Conflict, "invoiced", "Order %s is invoiced; issue a credit note first.", o.Number)
+		}
+	}
+	return nil
+}
+
 // KeepInvoiced refuses lines that fall below what is invoiced and not credited:
-// a credit note comes first. What was credited and is not ordered any more is
-// forgotten, so that it can be invoiced when it is ordered again.
-func KeepInvoiced(o Order, next []Line) error {
+// a credit note comes first. Units that were credited and are taken out now
+// are forgotten with their invoice, so that they can be ordered and invoiced again.
+func (o *Order) KeepInvoiced(next []Line) error {
 	at := map[string]*Line{}
 	for i := range next {
 		at[next[i].SKU] = &next[i]
 	}
+	var out int64
 	for _, was := range o.Lines {
-		l := at[was.SKU]
-		var quantity int64
+		l, quantity := at[was.SKU], int64(0)
 		if l != nil {
 			quantity = l.Quantity
 		}
-		gone := was.Invoiced - quantity
-		if gone > was.Credited {
+		if quantity < was.Invoiced-was.Credited {
 			return refusal.New(refusal.Conflict, "below_invoiced", "%d of %s are invoiced; issue a credit note first.", was.Invoiced-was.Credited, was.SKU)
 		}
-		if l != nil && gone > 0 {
+		gone := min(was.Credited, was.Quantity-quantity)
+		if gone <= 0 {
+			continue
+		}
+		if l != nil {
 			l.Invoiced, l.Credited = was.Invoiced-gone, was.Credited-gone
 		}
+		amount, err := money.Portion(was.Total, gone, max(was.charged(), gone))
+		if err != nil {
+			return err
+		}
+		out += amount
 	}
+	var credited int64
+	for _, i := range o.Invoices {
+		credited += i.Credited
+	}
+	o.CreditedOut = min(o.CreditedOut+out, credited)
 	return nil
 }

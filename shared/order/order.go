@@ -70,6 +70,7 @@ type Order struct {
 	Authorized       int64      // what is sure to come in
 	Disputed         int64      // what a customer's bank wants back
 	Invoices         []Issued   // the oldest first
+	CreditedOut      int64      // of invoices and their credit notes: units that were taken out of the order since
 	PayBy            *time.Time // when a prepaid order is cancelled unless it is paid
 	Shipments        []string   // ids, the oldest first; those that were undone too
 	Undelivered      int64      // how many shipments are under way
@@ -137,6 +138,9 @@ func (o Order) MayEdit() error {
 func (o *Order) Cancel(reason string) error {
 	switch o.Status {
 	case Draft, Confirmed:
+		if err := o.uninvoiced(); err != nil {
+			return err
+		}
 		o.Status = Cancelled
 		for i := range o.Lines {
 			o.Lines[i].Allocations, o.Lines[i].Backordered = nil, 0

@@ -85,7 +85,7 @@ func edit(o *order.Order, in Edit, wishes []order.Wish, c table.Catalog) error {
 		if err := keepShipped(*o, next); err != nil {
 			return err
 		}
-		if err := order.KeepInvoiced(*o, next); err != nil {
+		if err := o.KeepInvoiced(next); err != nil {
 			return err
 		}
 		o.Lines = next
@@ -271,7 +271,7 @@ func (d *Desk) Complete(ctx context.Context, by By, id string) (order.Order, err
 
 // Hold stops an order where it is.
 func (d *Desk) Hold(ctx context.Context, by By, id, reason string) (order.Order, error) {
-	if reason == order.HoldApproval || reason == order.HoldStock {
+	if reason == order.HoldApproval || reason == order.HoldStock || reason == order.HoldDispute {
 		return order.Order{}, refusal.Field("reason", "invalid", "%q is a reason that the system gives; say it in other words.", reason)
 	}
 	return d.change(ctx, by, id, event.OrderHeld, func(_ context.Context, o *order.Order, _ time.Time) (event.Type, map[string]any, error) {

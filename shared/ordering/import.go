@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"waybill/shared/access"
 	"waybill/shared/attribute"
 	"waybill/shared/customer"
 	"waybill/shared/event"
@@ -194,6 +195,9 @@ func (d *Desk) paid(o *order.Order, p Past, by By) (payment.Account, error) {
 	}
 	if o.Status == order.Draft || o.Status == order.Cancelled || o.Totals.Total == 0 {
 		return a, refusal.Field("payment", "invalid", "An order that is %s, or costs nothing, was not paid.", o.Status)
+	}
+	if err := by.Principal.Require(access.PaymentsWrite); err != nil {
+		return a, err
 	}
 	at := o.CreatedAt
 	if p.Payment.At != nil {

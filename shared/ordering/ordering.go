@@ -107,6 +107,7 @@ func (d *Desk) change(ctx context.Context, by By, id string, kind event.Type, ap
 		if happened == "" {
 			happened = kind
 		}
+		next.AskAgain(was, now)
 		next.Version, next.UpdatedAt = was.Version+1, now
 		tx := &table.Tx{}
 		tx.SaveOrder(next, was)

@@ -25,13 +25,17 @@ type Kind string
 // The kinds of entries: what came in, what was recorded by mistake, what goes
 // back, and what did not go back after all.
 const (
-	In           Kind = "payment"
-	Mistake      Kind = "reversal"
-	Back         Kind = "refund"
-	BackFailed   Kind = "refund_failed"
-	ChargedBack  Kind = "chargeback"
-	MostPayments      = 50 // an order's account is one item of the table
-	MostRefunds       = 50 // of a payment
+	In          Kind = "payment"
+	Mistake     Kind = "reversal"
+	Back        Kind = "refund"
+	BackFailed  Kind = "refund_failed"
+	ChargedBack Kind = "chargeback"
+)
+
+// An order's account is one item of the table, and what a fact changes of it one transaction.
+const (
+	MostPayments = 40
+	MostRefunds  = 50 // of a payment
 )
 
 // An Entry is a change of what an order received: Amount is positive for money
@@ -57,7 +61,7 @@ func (a Account) Sums() Sums {
 		s.Refunded += p.Refunded()
 		s.Disputed += p.Disputed()
 		s.Lost += p.disputes(DisputeLost)
-		if p.Status == Authorized {
+		if p.Status == Authorized && !p.Void {
 			s.Authorized += p.Amount
 		}
 	}
@@ -211,7 +215,7 @@ func (a *Account) AskCapture(id string, amount int64) error {
 	case p.Capture > 0:
 		return refusal.New(refusal.Conflict, "in_progress", "Payment %s is being captured.", id)
 	}
-	p.Capture = cmp.Or(amount, p.Amount)
+	p.Capture, p.Refused = cmp.Or(amount, p.Amount), false
 	return nil
 }
 
@@ -230,7 +234,7 @@ func (a *Account) AskVoid(id, reason string) error {
 	case p.Capture > 0:
 		return refusal.New(refusal.Conflict, "in_progress", "Payment %s is being captured.", id)
 	}
-	p.Void, p.Reason = true, reason
+	p.Void, p.Refused, p.Reason = true, false, reason
 	return nil
 }
 

@@ -334,3 +334,16 @@ func TestAnOrderIsPaidAtThePageThatIsStillOpen(t *testing.T) {
 		t.Errorf("what is paid is paid again at %q", got)
 	}
 }
+
+func TestWhatGoesBackInAnotherCurrencyChangesNothing(t *testing.T) {
+	t.Parallel()
+	var a payment.Account
+	add(t, &a, asked("P", 1000, false))
+	must[payment.News](t)(intent("succeeded", 1000, "")(&a))
+	_, refunded := a.SeeRefund(payment.StripeRefund{ID: "re_1", Intent: "pi_1", Amount: 5, Currency: "JPY", Status: "succeeded"}, "R", by("stripe"))
+	_, disputed := a.SeeDispute(payment.StripeDispute{ID: "dp_1", Intent: "pi_1", Amount: 5, Currency: "JPY", Status: payment.DisputeLost}, by("stripe"))
+	var wrong *payment.Mismatch
+	if !errors.As(refunded, &wrong) || !errors.As(disputed, &wrong) || a.Sums() != (payment.Sums{Paid: 1000}) {
+		t.Errorf("%v, %v: %+v", refunded, disputed, a.Sums())
+	}
+}

@@ -52,11 +52,21 @@ func (a *Account) advance(p *Payment, to Status, received int64, e Entered) News
 			at := e.At
 			p.Received, p.ReceivedAt = received, &at
 		}
+		p.Void, p.Refused = false, false // it was to be given up as it was then
 		if !to.Open() {
-			p.Capture, p.Void, p.URL = 0, false, ""
+			p.Capture, p.URL = 0, ""
 		}
 	})
 	return newsOf[to]
+}
+
+// GiveUp ends a payment that was only asked for and that Stripe does not know.
+func (a *Account) GiveUp(id string, e Entered) News {
+	p := a.Payment(id)
+	if p == nil || p.Status != Pending {
+		return Nothing
+	}
+	return a.advance(p, Cancelled, 0, e)
 }
 
 // SeeSession takes in what Stripe says of a Checkout Session. asyncFail says
@@ -138,6 +148,9 @@ func (a *Account) SeeRefund(s StripeRefund, id string, e Entered) (News, error) 
 	if p == nil {
 		return a.stranger(true, "refund "+s.ID)
 	}
+	if s.Currency != p.Currency {
+		return Nothing, mismatch("currency: %s went back, %s was asked for", s.Currency, p.Currency)
+	}
 	i := slices.IndexFunc(p.Refunds, func(r Refund) bool { return r.Stripe == s.ID || (r.Stripe == "" && r.ID == s.RefundID) })
 	news := Nothing
 	if i < 0 {
@@ -174,6 +187,9 @@ func (a *Account) SeeDispute(s StripeDispute, e Entered) (News, error) {
 	p := a.of(s.Intent, "")
 	if p == nil {
 		return a.stranger(true, "dispute "+s.ID)
+	}
+	if s.Currency != p.Currency {
+		return Nothing, mismatch("currency: %s is disputed, %s was asked for", s.Currency, p.Currency)
 	}
 	if s.Amount <= 0 {
 		return Nothing, mismatch("amount: %d is disputed", s.Amount)

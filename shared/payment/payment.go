@@ -65,6 +65,7 @@ type Payment struct {
 	ExpiresAt  *time.Time
 	Capture    int64 // to be captured, written down before Stripe is called
 	Void       bool  // to be given up, likewise
+	Refused    bool  // Stripe refused the last capture or void; people are to see to it
 	Tries      int64 // calls of Stripe that it answered with a failure of its own
 	Refunds    []Refund
 	Disputes   []Dispute

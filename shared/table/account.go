@@ -42,6 +42,7 @@ type paymentRecord struct {
 	ExpiresAt  int64           `dynamodbav:"expires_at,omitempty"`
 	Capture    int64           `dynamodbav:"capture,omitempty"`
 	Void       bool            `dynamodbav:"void,omitempty"`
+	Refused    bool            `dynamodbav:"refused,omitempty"`
 	Tries      int64           `dynamodbav:"tries,omitempty"`
 	Refunds    []refundRecord  `dynamodbav:"refunds,omitempty"`
 	Disputes   []disputeRecord `dynamodbav:"disputes,omitempty"`
@@ -411,7 +412,7 @@ func recordOfPayment(p payment.Payment) paymentRecord {
 	r := paymentRecord{
 		ID: p.ID, Method: p.Method, Via: p.Via, Currency: p.Currency, Amount: p.Amount, Received: p.Received, Status: p.Status,
 		Reference: p.Reference, Note: p.Note, By: p.By, Attempt: p.Attempt, Failure: p.Failure, Reason: p.Reason, Hold: p.Hold,
-		Session: p.Session, Intent: p.Intent, URL: p.URL, ExpiresAt: optional(p.ExpiresAt), Capture: p.Capture, Void: p.Void, Tries: p.Tries,
+		Session: p.Session, Intent: p.Intent, URL: p.URL, ExpiresAt: optional(p.ExpiresAt), Capture: p.Capture, Void: p.Void, Refused: p.Refused, Tries: p.Tries,
 		ReceivedAt: optional(p.ReceivedAt), CreatedAt: p.CreatedAt.UnixMilli(),
 	}
 	for _, x := range p.Refunds {
@@ -433,7 +434,7 @@ func accountOf(i item) (payment.Account, error) {
 		x := payment.Payment{
 			ID: p.ID, Method: p.Method, Via: p.Via, Currency: p.Currency, Amount: p.Amount, Received: p.Received, Status: p.Status,
 			Reference: p.Reference, Note: p.Note, By: p.By, Attempt: p.Attempt, Failure: p.Failure, Reason: p.Reason, Hold: p.Hold,
-			Session: p.Session, Intent: p.Intent, URL: p.URL, ExpiresAt: momentIf(p.ExpiresAt), Capture: p.Capture, Void: p.Void, Tries: p.Tries,
+			Session: p.Session, Intent: p.Intent, URL: p.URL, ExpiresAt: momentIf(p.ExpiresAt), Capture: p.Capture, Void: p.Void, Refused: p.Refused, Tries: p.Tries,
 			ReceivedAt: momentIf(p.ReceivedAt), CreatedAt: moment(p.CreatedAt),
 		}
 		for _, f := range p.Refunds {

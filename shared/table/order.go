@@ -51,6 +51,7 @@ type orderRecord struct {
 	Authorized   int64             `dynamodbav:"authorized,omitempty"`
 	Disputed     int64             `dynamodbav:"disputed,omitempty"`
 	Invoices     []issuedRecord    `dynamodbav:"invoices,omitempty"`
+	CreditedOut  int64             `dynamodbav:"credited_out,omitempty"`
 	PayBy        int64             `dynamodbav:"pay_by,omitempty"`
 	Shipments    []string          `dynamodbav:"shipments,omitempty"`
 	Undelivered  int64             `dynamodbav:"undelivered,omitempty"`
@@ -302,7 +303,7 @@ func recordOfOrder(o order.Order) orderRecord {
 		Reference: o.Reference, Note: o.Note, Terms: string(o.Terms.Kind), TermDays: o.Terms.Days,
 		Billing: recordOfAddress(o.Billing), Shipping: recordOfAddress(o.Shipping),
 		Attributes: o.Attributes, CancelReason: o.CancelReason,
-		Paid: o.Paid, Refunded: o.Refunded, Authorized: o.Authorized, Disputed: o.Disputed, Shipments: o.Shipments, Undelivered: o.Undelivered, Returns: o.Returns,
+		Paid: o.Paid, Refunded: o.Refunded, Authorized: o.Authorized, Disputed: o.Disputed, CreditedOut: o.CreditedOut, Shipments: o.Shipments, Undelivered: o.Undelivered, Returns: o.Returns,
 		CreatedAt: o.CreatedAt.UnixMilli(), UpdatedAt: o.UpdatedAt.UnixMilli(),
 	}
 	if o.Owner != "" {
@@ -347,7 +348,7 @@ func orderOf(i item) (order.Order, error) {
 		Reference: r.Reference, Note: r.Note, Terms: customer.Terms{Kind: customer.TermsKind(r.Terms), Days: r.TermDays},
 		Billing: r.Billing.address(), Shipping: r.Shipping.address(),
 		Attributes: r.Attributes, CancelReason: r.CancelReason,
-		Paid: r.Paid, Refunded: r.Refunded, Authorized: r.Authorized, Disputed: r.Disputed, Shipments: r.Shipments, Undelivered: r.Undelivered, Returns: r.Returns,
+		Paid: r.Paid, Refunded: r.Refunded, Authorized: r.Authorized, Disputed: r.Disputed, CreditedOut: r.CreditedOut, Shipments: r.Shipments, Undelivered: r.Undelivered, Returns: r.Returns,
 		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt),
 	}
 	if r.PlacedAt != 0 {

@@ -4,11 +4,15 @@ package main
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"waybill/functions/payments"
 	"waybill/shared/gateway"
 	"waybill/shared/stripepay"
 )
+
+// patience is how long a call of Stripe may take: a request makes three at most.
+const patience = 4 * time.Second
 
 func main() {
 	client, _, err := stripepay.Open(os.Getenv)
@@ -16,5 +20,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "start:", err)
 		os.Exit(1)
 	}
+	client.Timeout = patience
 	gateway.Serve(payments.New(client, os.Getenv("CONSOLE_URL")))
 }
