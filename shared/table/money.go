@@ -31,7 +31,7 @@ type dueRecord struct {
 // expiry lists a prepaid order by when it is to be paid. The entry is a hint
 // that stays until somebody looks: the order tells whether it is due.
 func (tx *Tx) expiry(was, next order.Order) {
-	if next.PayBy == nil || (was.PayBy != nil && was.PayBy.Equal(*next.PayBy) && (was.Expires(*was.PayBy) || !next.Expires(*next.PayBy))) {
+	if next.PayBy == nil || (was.PayBy != nil && was.PayBy.Equal(*next.PayBy)) {
 		return
 	}
 	k := expiryKey(next.ID)
