@@ -80,14 +80,14 @@ func (b *breaker) set(decide func(*http.Request) stripe.Fault) {
 	b.decide = decide
 }
 
+// intercept decides on one call after the other: those who decide may count.
 func (b *breaker) intercept(r *http.Request) stripe.Fault {
 	b.mu.Lock()
-	decide := b.decide
-	b.mu.Unlock()
-	if decide == nil {
+	defer b.mu.Unlock()
+	if b.decide == nil {
 		return stripe.None
 	}
-	return decide(r)
+	return b.decide(r)
 }
 
 // A shop sells one thing at 10.00 to one customer, who pays at a stand-in of Stripe.
@@ -170,7 +170,12 @@ func (s *shop) openStripe() {
 // through are books whose calls of the table fail as decide says, and are not repeated.
 func (s *shop) through(decide func(operation string) fault.Mode) *billing.Books {
 	s.t.Helper()
-	transport := &fault.Transport{Next: dynamolocal.NewTransport(), Decide: decide}
+	var mu sync.Mutex // those who decide may count
+	transport := &fault.Transport{Next: dynamolocal.NewTransport(), Decide: func(operation string) fault.Mode {
+		mu.Lock()
+		defer mu.Unlock()
+		return decide(operation)
+	}}
 	client := dynamodb.New(testtable.Client(s.t, transport).Options(), func(o *dynamodb.Options) {
 		o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), 1)
 	})
