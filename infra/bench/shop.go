@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -70,7 +71,7 @@ func (s *shop) open(ctx context.Context, root string, goods int) error {
 
 // start runs the system on the shop's table and fills it.
 func (s *shop) start(ctx context.Context, templateFile string, goods int) (err error) {
-	s.system, err = local.Start(ctx, local.Config{Template: templateFile, Client: s.client, Table: tableName})
+	s.system, err = local.Start(ctx, local.Config{Template: templateFile, Client: s.client, Table: tableName, Patience: 2 * time.Minute})
 	if err != nil {
 		return err
 	}
