@@ -72,10 +72,7 @@ const (
 // Handle goes on with the run that is under way, or starts one, until it is
 // complete or the time is up; then the next call goes on.
 func (a *Audit) Handle(ctx context.Context, e Event) (struct{}, error) {
-	until := a.Now().Add(workTime)
-	if deadline, ok := ctx.Deadline(); ok {
-		until = a.Now().Add(time.Until(deadline) - margin)
-	}
+	until := consumer.Until(ctx, a.Now(), margin, workTime)
 	due := e.Scheduled
 	if due.IsZero() {
 		due = a.Now()

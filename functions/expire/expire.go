@@ -43,10 +43,7 @@ const (
 
 // Handle ends what is due, as far as the time goes; the next call goes on.
 func (e *Expire) Handle(ctx context.Context, _ Event) (struct{}, error) {
-	until := e.Now().Add(workTime)
-	if deadline, ok := ctx.Deadline(); ok {
-		until = e.Now().Add(time.Until(deadline) - margin)
-	}
+	until := consumer.Until(ctx, e.Now(), margin, workTime)
 	ended, err := e.Books.Expire(ctx, until)
 	e.Log.InfoContext(ctx, "unpaid orders ended", "orders", ended)
 	return struct{}{}, err

@@ -15,6 +15,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"waybill/shared/api"
+	"waybill/shared/company"
 	"waybill/shared/invoice"
 	"waybill/shared/table"
 )
@@ -96,7 +97,7 @@ func writeCSV(w io.Writer, bills []invoice.Bill) error {
 
 // days are the dates of issue and due date where the company is.
 func days(b invoice.Bill) (issued, due time.Time) {
-	at := zone(b.TimeZone)
+	at := company.Zone(b.TimeZone)
 	return b.IssuedAt.In(at), b.DueAt.In(at)
 }
 

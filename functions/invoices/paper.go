@@ -6,12 +6,10 @@ import (
 	"context"
 	"net/url"
 	"strings"
-	"time"
 	_ "time/tzdata" // the Lambda base image has no time zones
 
 	"waybill/shared/api"
 	"waybill/shared/company"
-	"waybill/shared/customer"
 	"waybill/shared/gateway"
 	"waybill/shared/invoice"
 	"waybill/shared/money"
@@ -36,7 +34,7 @@ func (h *Invoices) GetInvoicePdf(ctx context.Context, params api.GetInvoicePdfPa
 	}
 	pdf, err := paper.Invoice{
 		Locale: b.Locale, Company: letterhead(b.Seller), Number: b.Number, Order: b.OrderNumber, Reference: b.Reference,
-		BillTo: addressee(b.Buyer), IssuedAt: b.IssuedAt, DueAt: b.DueAt, Zone: zone(b.TimeZone),
+		BillTo: addressee(b.Buyer), IssuedAt: b.IssuedAt, DueAt: b.DueAt, Zone: company.Zone(b.TimeZone),
 		Currency: b.Currency, Digits: digits(b.Currency), TaxInclusive: b.TaxInclusive,
 		Lines: charges(b.Lines, b.TaxInclusive), Taxes: taxes(b.Lines), Net: b.Sums.Net, Total: b.Sums.Total,
 		Credited: b.Credited, Paid: max(0, b.Sums.Total-b.Credited-b.Open), Open: b.Open,
@@ -61,7 +59,7 @@ func (h *Invoices) GetCreditNotePdf(ctx context.Context, params api.GetCreditNot
 	}
 	pdf, err := paper.CreditNote{
 		Locale: i.Locale, Company: letterhead(i.Seller), Number: c.Number, Invoice: i.Number, Order: i.OrderNumber, Reference: i.Reference,
-		BillTo: addressee(i.Buyer), IssuedAt: c.IssuedAt, Zone: zone(i.TimeZone),
+		BillTo: addressee(i.Buyer), IssuedAt: c.IssuedAt, Zone: company.Zone(i.TimeZone),
 		Currency: c.Currency, Digits: digits(c.Currency), TaxInclusive: c.TaxInclusive,
 		Lines: charges(c.Lines, c.TaxInclusive), Taxes: taxes(c.Lines), Net: c.Sums.Net, Total: c.Sums.Total,
 		Reason: c.Reason, Footer: settings.Invoicing.Footer,
@@ -120,40 +118,11 @@ func taxes(lines []invoice.Line) []paper.TaxPart {
 }
 
 func letterhead(p invoice.Party) paper.Company {
-	return paper.Company{Name: p.Name, Email: p.Email, Phone: p.Phone, TaxID: p.TaxID, Address: envelope(p.Address)}
+	return paper.Company{Name: p.Name, Email: p.Email, Phone: p.Phone, TaxID: p.TaxID, Address: p.Address.Envelope()}
 }
 
 // addressee is who pays; a customer without a named address is named at least.
-func addressee(p invoice.Party) []string {
-	out := envelope(p.Address)
-	if p.Name != "" && (p.Address == nil || (p.Address.Name == "" && p.Address.Company == "")) {
-		out = append([]string{p.Name}, out...)
-	}
-	return out
-}
-
-// envelope is an address as it stands on one.
-func envelope(a *customer.Address) []string {
-	if a == nil {
-		return nil
-	}
-	var out []string
-	town := strings.TrimSpace(a.PostalCode + " " + a.City)
-	for _, s := range []string{a.Company, a.Name, a.Line1, a.Line2, town, a.State, a.Country, a.Phone} {
-		if s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-func zone(name string) *time.Location {
-	at, err := time.LoadLocation(name)
-	if err != nil {
-		return time.UTC
-	}
-	return at
-}
+func addressee(p invoice.Party) []string { return p.Address.EnvelopeTo(p.Name) }
 
 func digits(currency string) int {
 	n, _ := money.Digits(currency)

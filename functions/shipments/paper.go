@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"strings"
-	"time"
 	_ "time/tzdata" // the Lambda base image has no time zones
 
 	"waybill/shared/api"
@@ -13,7 +12,6 @@ import (
 	"waybill/shared/gateway"
 	"waybill/shared/order"
 	"waybill/shared/paper"
-	"waybill/shared/product"
 	"waybill/shared/refusal"
 	"waybill/shared/table"
 )
@@ -38,12 +36,12 @@ func (h *Shipments) GetDeliveryNote(ctx context.Context, params api.GetDeliveryN
 	note := paper.DeliveryNote{
 		Locale: locale(c.Customer), Company: letterhead(c.Settings), Number: s.Number, Order: o.Number, Reference: o.Reference,
 		ShipTo: addressee(s.To, c.Customer), Location: named(c.Locations, s.Location),
-		ShippedAt: s.ShippedAt, Zone: zone(c.Settings), Carrier: s.Carrier, Tracking: s.TrackingNumber, TrackingURL: s.TrackingURL,
+		ShippedAt: s.ShippedAt, Zone: c.Settings.Zone(), Carrier: s.Carrier, Tracking: s.TrackingNumber, TrackingURL: s.TrackingURL,
 		Packages: s.Packages, WeightGrams: s.WeightGrams, Shipper: s.Shipper, Note: s.Note,
 	}
 	for _, l := range s.Lines {
 		note.Lines = append(note.Lines, paper.Line{
-			SKU: l.SKU, Name: nameOf(c.Products[l.SKU], l.Name, note.Locale), Unit: c.Products[l.SKU].Unit,
+			SKU: l.SKU, Name: c.Products[l.SKU].NameIn(note.Locale, l.Name), Unit: c.Products[l.SKU].Unit,
 			Quantity: l.Quantity, Ordered: l.Ordered, Remaining: l.Remaining,
 		})
 	}
@@ -67,7 +65,7 @@ func (h *Shipments) GetPickList(ctx context.Context, params api.GetPickListParam
 	}
 	list := paper.PickList{
 		Locale: locale(c.Customer), Company: letterhead(c.Settings), Order: o.Number, Location: named(c.Locations, location),
-		Printed: h.dock.IDs.Now(), Zone: zone(c.Settings), Note: o.Note,
+		Printed: h.dock.IDs.Now(), Zone: c.Settings.Zone(), Note: o.Note,
 	}
 	if to := addressee(o.Shipping, c.Customer); len(to) > 0 {
 		list.Customer = to[0]
@@ -78,7 +76,7 @@ func (h *Shipments) GetPickList(ctx context.Context, params api.GetPickListParam
 	for _, pick := range o.PicksAt(location) {
 		p := c.Products[pick.SKU]
 		list.Lines = append(list.Lines, paper.Pick{
-			Bin: p.Bins[location], SKU: pick.SKU, Name: nameOf(p, o.Line(pick.SKU).Name, list.Locale), Unit: p.Unit, Quantity: pick.Quantity,
+			Bin: p.Bins[location], SKU: pick.SKU, Name: p.NameIn(list.Locale, o.Line(pick.SKU).Name), Unit: p.Unit, Quantity: pick.Quantity,
 		})
 	}
 	pdf, err := list.PDF()
@@ -129,31 +127,15 @@ func locale(c *customer.Customer) string {
 }
 
 func letterhead(s company.Settings) paper.Company {
-	return paper.Company{Name: s.Name, Email: s.Email, Phone: s.Phone, TaxID: s.TaxID, Address: lines(s.Address)}
+	return paper.Company{Name: s.Name, Email: s.Email, Phone: s.Phone, TaxID: s.TaxID, Address: s.Address.Envelope()}
 }
 
 // addressee is where the goods go; a customer without an address is named at least.
 func addressee(a *customer.Address, c *customer.Customer) []string {
-	out := lines(a)
-	if c != nil && (a == nil || (a.Name == "" && a.Company == "")) {
-		out = append([]string{c.Name}, out...)
+	if c == nil {
+		return a.Envelope()
 	}
-	return out
-}
-
-// lines is an address as it stands on an envelope.
-func lines(a *customer.Address) []string {
-	if a == nil {
-		return nil
-	}
-	var out []string
-	town := strings.TrimSpace(strings.Join([]string{a.PostalCode, a.City}, " "))
-	for _, s := range []string{a.Company, a.Name, a.Line1, a.Line2, town, a.State, a.Country, a.Phone} {
-		if s != "" {
-			out = append(out, s)
-		}
-	}
-	return out
+	return a.EnvelopeTo(c.Name)
 }
 
 func named(l table.Locations, code string) string {
@@ -161,23 +143,4 @@ func named(l table.Locations, code string) string {
 		return found.Name + " (" + code + ")"
 	}
 	return code
-}
-
-func zone(s company.Settings) *time.Location {
-	at, err := time.LoadLocation(s.TimeZone)
-	if err != nil {
-		return time.UTC
-	}
-	return at
-}
-
-// nameOf is what a product is called in a language, or as the order has it.
-func nameOf(p product.Product, ordered, locale string) string {
-	language, _, _ := strings.Cut(locale, "-")
-	for _, tag := range []string{locale, language} {
-		if name := p.Names[tag]; name != "" {
-			return name
-		}
-	}
-	return ordered
 }

@@ -11,7 +11,7 @@
 // it came, and they only move things forward (package payment).
 //
 // The actions of each fact, of the 100 a transaction takes (money is order,
-// payments, ≤ 50 of the order's invoices that come to be paid or open, credit):
+// payments, ≤ 40 of the order's invoices that come to be paid or open, credit):
 //
 //	Record, Reverse, Refund, Capture, Void   money, event, mark, entries, id of a payment, unsettled
 //	Checkout, Intent                         money, event, ids of payment, session and intent, time to pay

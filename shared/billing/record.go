@@ -39,9 +39,9 @@ func (b *Books) Record(ctx context.Context, by By, orderID string, in NewPayment
 		}
 		at := c.now
 		if in.ReceivedAt != nil {
-			at = in.ReceivedAt.UTC().Truncate(time.Millisecond)
-			if at.After(c.now.Add(time.Minute)) || at.Before(time.Unix(0, 0)) {
-				return refusal.Field("received_at", "invalid", "It can't lie in the future, nor before 1970.")
+			var err error
+			if at, err = refusal.Past("received_at", *in.ReceivedAt, c.now); err != nil {
+				return err
 			}
 		}
 		if owed := c.was.Owed(); in.Amount > owed && !in.Overpay {

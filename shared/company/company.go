@@ -98,3 +98,16 @@ func (s Settings) DiscountLimit(p access.Principal) int64 {
 	}
 	return limit
 }
+
+// Zone is where the company's days begin and end.
+func (s Settings) Zone() *time.Location { return Zone(s.TimeZone) }
+
+// Zone is an IANA time zone by its name; UTC for what is none, which settings
+// are refused with.
+func Zone(name string) *time.Location {
+	at, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	return at
+}

@@ -72,6 +72,15 @@ func (e Edge) Pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// Until is the moment at which an invocation begins nothing further: so much
+// before its time is up, or a while from now for a context without a deadline.
+func Until(ctx context.Context, now time.Time, margin, otherwise time.Duration) time.Time {
+	if deadline, ok := ctx.Deadline(); ok {
+		return now.Add(time.Until(deadline) - margin)
+	}
+	return now.Add(otherwise)
+}
+
 // A Handler is what an event of some shape is given to.
 type Handler[In, Out any] func(context.Context, In) (Out, error)
 

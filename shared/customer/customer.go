@@ -1,7 +1,10 @@
 // Package customer is who buys, how to reach them, and on which terms.
 package customer
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // A Customer buys. CreditLimit is in minor units of the company's currency.
 type Customer struct {
@@ -39,4 +42,28 @@ type Terms struct {
 // An Address is postal; every part may be empty. Country is ISO 3166-1 alpha-2.
 type Address struct {
 	Name, Company, Line1, Line2, City, State, PostalCode, Country, Phone string
+}
+
+// Envelope is an address as it stands on an envelope, a line each; none for nil.
+func (a *Address) Envelope() []string {
+	if a == nil {
+		return nil
+	}
+	var out []string
+	town := strings.TrimSpace(a.PostalCode + " " + a.City)
+	for _, s := range []string{a.Company, a.Name, a.Line1, a.Line2, town, a.State, a.Country, a.Phone} {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// EnvelopeTo is Envelope under the name of whom it goes to, where the address names nobody.
+func (a *Address) EnvelopeTo(name string) []string {
+	out := a.Envelope()
+	if name != "" && (a == nil || (a.Name == "" && a.Company == "")) {
+		out = append([]string{name}, out...)
+	}
+	return out
 }

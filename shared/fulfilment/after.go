@@ -60,7 +60,7 @@ func (d *Dock) Deliver(ctx context.Context, by By, id string, at *time.Time) (sh
 		when := c.now
 		if at != nil {
 			var err error
-			if when, err = past("delivered_at", *at, c.now); err != nil {
+			if when, err = refusal.Past("delivered_at", *at, c.now); err != nil {
 				return err
 			}
 		}

@@ -176,15 +176,6 @@ func (c *changing) told(s shipment.Shipment) {
 	c.data["lines"] = lines
 }
 
-// past refuses a moment that lies ahead. A client's clock may be a little fast.
-func past(field string, at, now time.Time) (time.Time, error) {
-	at = at.UTC().Truncate(time.Millisecond)
-	if at.After(now.Add(time.Minute)) || at.Before(time.Unix(0, 0)) {
-		return at, refusal.Field(field, "invalid", "It can't lie in the future, nor before 1970.")
-	}
-	return at, nil
-}
-
 func tooMany() error {
 	return refusal.New(refusal.Rejected, "too_many_items", "A shipment or a return has at most %d SKUs.", shipment.MostLines)
 }

@@ -87,7 +87,7 @@ func (d *Dock) newShipment(by By, c *changing, in New, location string, catalog 
 	at := c.now
 	if in.ShippedAt != nil {
 		var err error
-		if at, err = past("shipped_at", *in.ShippedAt, c.now); err != nil {
+		if at, err = refusal.Past("shipped_at", *in.ShippedAt, c.now); err != nil {
 			return shipment.Shipment{}, err
 		}
 	}

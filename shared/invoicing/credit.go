@@ -44,7 +44,7 @@ func (b *Book) Credit(ctx context.Context, by By, invoiceID string, in NewCredit
 		if err := c.next.Credit(i.ID, note.Sums.Total, invoice.Units(note.Lines)); err != nil {
 			return err
 		}
-		if note.Number, err = b.number(ctx, c, settings.Invoicing.CreditSeries, zoneOf(settings)); err != nil {
+		if note.Number, err = b.number(ctx, c, settings.Invoicing.CreditSeries, settings.Zone()); err != nil {
 			return err
 		}
 		c.tx.NewCreditNote(note)

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"waybill/shared/access"
-	"waybill/shared/company"
 	"waybill/shared/event"
 	"waybill/shared/ident"
 	"waybill/shared/invoice"
@@ -168,7 +167,7 @@ func (b *Book) Receivables(ctx context.Context, p access.Principal, customerID s
 	if err != nil {
 		return invoice.Receivables{}, err
 	}
-	zone, now := zoneOf(settings), b.IDs.Now()
+	zone, now := settings.Zone(), b.IDs.Now()
 	if day == nil {
 		today := now.In(zone)
 		day = &today
@@ -195,14 +194,6 @@ func (b *Book) Receivables(ctx context.Context, p access.Principal, customerID s
 		}
 	}
 	return invoice.Age(seen, names, *day, zone)
-}
-
-func zoneOf(s company.Settings) *time.Location {
-	zone, err := time.LoadLocation(s.TimeZone)
-	if err != nil {
-		return time.UTC // which the settings refuse to be saved with
-	}
-	return zone
 }
 
 // A changing is an order while a fact about it is planned.

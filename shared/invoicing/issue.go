@@ -2,7 +2,6 @@ package invoicing
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"waybill/shared/company"
@@ -30,7 +29,7 @@ func (b *Book) Issue(ctx context.Context, by By, orderID string, in New) (invoic
 		if err != nil {
 			return err
 		}
-		zone := zoneOf(catalog.Settings)
+		zone := catalog.Settings.Zone()
 		i := newInvoice(by, c, in, catalog)
 		i.ID, i.DueAt = b.IDs.IDAt(c.now), invoice.DueOn(c.was.Terms, c.now, zone)
 		billed, err := c.next.Invoice(i.ID, i.DueAt, in.Picks, catalog.Settings.Invoicing.FromShipped)
@@ -81,12 +80,7 @@ func named(billed []order.Billed, products map[string]product.Product, locale st
 	out := make([]invoice.Line, len(billed))
 	for n, b := range billed {
 		p := products[b.SKU]
-		language, _, _ := strings.Cut(locale, "-")
-		for _, tag := range []string{language, locale} {
-			if name := p.Names[tag]; name != "" {
-				b.Name = name
-			}
-		}
+		b.Name = p.NameIn(locale, b.Name)
 		out[n] = invoice.Line{Billed: b, Unit: p.Unit}
 	}
 	return out

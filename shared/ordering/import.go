@@ -199,13 +199,12 @@ func (d *Desk) paid(o *order.Order, p Past, by By) (payment.Account, error) {
 	if err := by.Principal.Require(access.PaymentsWrite); err != nil {
 		return a, err
 	}
-	at := o.CreatedAt
+	at, now := o.CreatedAt, d.IDs.Now()
 	if p.Payment.At != nil {
-		at = p.Payment.At.UTC().Truncate(time.Millisecond)
-	}
-	now := d.IDs.Now()
-	if at.After(now.Add(time.Minute)) || at.Before(time.Unix(0, 0)) {
-		return a, refusal.Field("payment.received_at", "invalid", "It can't lie in the future, nor before 1970.")
+		var err error
+		if at, err = refusal.Past("payment.received_at", *p.Payment.At, now); err != nil {
+			return a, err
+		}
 	}
 	err := a.Add(payment.Payment{
 		ID: d.IDs.IDAt(now), Method: p.Payment.Method, Currency: o.Currency, Amount: o.Totals.Total, Received: o.Totals.Total,

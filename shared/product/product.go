@@ -2,6 +2,7 @@
 package product
 
 import (
+	"strings"
 	"time"
 
 	"waybill/shared/attribute"
@@ -27,6 +28,17 @@ type Product struct {
 	Version      int64
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+}
+
+// NameIn is what the product is called in a language (BCP 47), or else otherwise.
+func (p Product) NameIn(locale, otherwise string) string {
+	language, _, _ := strings.Cut(locale, "-")
+	for _, tag := range []string{locale, language} {
+		if name := p.Names[tag]; name != "" {
+			return name
+		}
+	}
+	return otherwise
 }
 
 // Check refuses nameless attributes and languages, unknown currencies and tax classes; classes are those of the settings.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // A Kind is why something was refused, as coarse as a status.
@@ -66,6 +67,16 @@ func Field(field, code, format string, args ...any) *Error {
 // Fields returns a refusal of several fields or SKUs as given.
 func Fields(items ...Item) *Error {
 	return &Error{Kind: Rejected, Code: "rejected", Detail: "The request was understood and is not acceptable; errors says why.", Items: items}
+}
+
+// Past refuses a moment of a field that lies ahead, or before 1970; a client's
+// clock may be a little fast. It returns the moment in UTC and whole milliseconds.
+func Past(field string, at, now time.Time) (time.Time, error) {
+	at = at.UTC().Truncate(time.Millisecond)
+	if at.After(now.Add(time.Minute)) || at.Before(time.Unix(0, 0)) {
+		return at, Field(field, "invalid", "It can't lie in the future, nor before 1970.")
+	}
+	return at, nil
 }
 
 // Missing returns a refusal for something that is not there.

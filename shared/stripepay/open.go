@@ -3,11 +3,13 @@ package stripepay
 import (
 	"errors"
 
+	"github.com/stripe/stripe-go/v76"
+
 	"waybill/shared/secret"
 )
 
 // APIVersion is the version of Stripe's API that events are to be sent in.
-const APIVersion = "2023-10-16"
+const APIVersion = stripe.APIVersion
 
 // Open returns Stripe as the environment has it, and where its secrets are looked up:
 //
