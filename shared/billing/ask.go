@@ -1,7 +1,6 @@
 package billing
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -99,9 +98,9 @@ func sessionEnd(o order.Order, now time.Time) time.Time {
 func (b *Books) ask(ctx context.Context, by By, orderID string, fits func(payment.Payment) bool,
 	produce func(context.Context, order.Order, table.Catalog, *payment.Payment) (undo func(context.Context), err error),
 ) (payment.Payment, error) {
-	for range mostAsks {
+	for try := range mostAsks {
 		o, a, err := b.LookOrder(ctx, by.Principal, orderID)
-		if err == nil {
+		if err == nil && try == 0 { // what follows an own withdrawal is what the client does not know
 			err = by.Expects(o.Version)
 		}
 		if err != nil {
@@ -190,7 +189,10 @@ func (b *Books) withdraw(ctx context.Context, by By, orderID string, ids []strin
 		}
 		return nil
 	})
-	return cmp.Or(err, b.Perform(ctx, orderID))
+	if err != nil {
+		return err
+	}
+	return b.Perform(ctx, orderID)
 }
 
 // answered turns an outcome that is not known into what a client is told.

@@ -9,6 +9,7 @@ import (
 	"waybill/shared/order"
 	"waybill/shared/ordering"
 	"waybill/shared/payment"
+	"waybill/shared/refusal"
 )
 
 // shown is an object at Stripe, in Stripe's own words.
@@ -59,6 +60,29 @@ func TestACheckoutIsOpenedOnceUntilTheTotalChanges(t *testing.T) {
 	s.want(o.ID, "confirmed paid", payment.Sums{Paid: 2000})
 	_, err := s.books.Checkout(t.Context(), sales, o.ID, visit)
 	wantCode(t, err, "nothing_to_pay")
+}
+
+func TestACheckoutOfAKnownVersionMayReplaceAnOlderOne(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nil)
+	o := s.order(1, nil)
+	first := s.checkout(o.ID)
+	s.edit(o.ID, 2)
+	edited, _ := s.account(o.ID)
+	known := edited.Version
+	by := sales
+	by.Expect = func(version int64) error {
+		if version != known {
+			return refusal.New(refusal.Stale, "stale", "It is version %d.", version)
+		}
+		return nil
+	}
+	other, err := s.books.Checkout(t.Context(), by, o.ID, visit)
+	if err != nil || other.Session == first.Session {
+		t.Fatalf("%+v, %v", other, err)
+	}
+	_, err = s.books.Checkout(t.Context(), by, o.ID, visit)
+	wantCode(t, err, "stale")
 }
 
 func TestManyCheckoutsAtOnceLeaveOneToPayBy(t *testing.T) {
