@@ -3,9 +3,12 @@
 package ident
 
 import (
+	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -31,6 +34,16 @@ func (s Source) ID() string { return s.IDAt(s.Now()) }
 // IDAt returns a new ULID of that moment.
 func (s Source) IDAt(at time.Time) string {
 	return ulid.MustNew(ulid.Timestamp(at), s.Random).String()
+}
+
+// Derived returns the ULID of a moment that follows from parts: the same for
+// the same, so that what has such an id can be made once only.
+func Derived(at time.Time, parts ...string) string {
+	if at.Before(time.Unix(0, 0)) { // of what has none
+		at = time.Unix(0, 0)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return ulid.MustNew(ulid.Timestamp(at), bytes.NewReader(sum[:])).String()
 }
 
 // alphabet is Crockford's base 32: no I, L, O or U to misread.

@@ -86,3 +86,20 @@ func TestWithoutRandomnessThereAreNoNumbers(t *testing.T) {
 		}()
 	}
 }
+
+func TestADerivedIDFollowsFromItsPartsAlone(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	id := ident.Derived(at, "a", "b")
+	if again := ident.Derived(at, "a", "b"); again != id {
+		t.Errorf("%s and %s", id, again)
+	}
+	if when, err := ident.Time(id); err != nil || !when.Equal(at) {
+		t.Errorf("%v, %v", when, err)
+	}
+	for _, other := range []string{ident.Derived(at, "ab"), ident.Derived(at, "a", "c"), ident.Derived(at.Add(time.Millisecond), "a", "b"), ident.Derived(time.Time{}, "a", "b")} {
+		if other == id {
+			t.Errorf("%s is another's too", other)
+		}
+	}
+}

@@ -24,10 +24,20 @@ type eventRecord struct {
 	Type    event.Type     `dynamodbav:"type"`
 	Actor   string         `dynamodbav:"actor"`
 	Data    map[string]any `dynamodbav:"data,omitempty"`
+
+	Published string `dynamodbav:"published,omitempty"` // id of the moment at which it was published; the rest never changes
 }
+
+// FactLife is how long after the moment that an event names its transaction may
+// still be written; what takes longer is refused. Who reads events by their time
+// waits for twice as long, and none appears behind them.
+const FactLife = time.Minute
 
 // Event adds what happened. Its place in the subject's sequence must be free.
 func (tx *Tx) Event(e event.Event) {
+	if tx.told.IsZero() || e.At.Before(tx.told) {
+		tx.told = e.At
+	}
 	tx.create(recordOfEvent(e), func(item) error { return stale(string(e.Subject.Kind), e.Subject.ID) })
 }
 

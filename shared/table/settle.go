@@ -37,7 +37,7 @@ func (db *DB) Settle(ctx context.Context, plan func(context.Context) (*Tx, error
 			wait = spread(try)
 		}
 		if db.pause(ctx, wait) != nil {
-			return refusal.New(refusal.Conflict, "busy", "Others kept changing the same rows; try again.")
+			return busy()
 		}
 	}
 }

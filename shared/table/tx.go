@@ -19,13 +19,14 @@ const (
 	maxActions  = 100
 	maxBytes    = 4 << 20
 	maxItem     = 400 << 10
-	commitLimit = time.Minute // for a context without a deadline
+	commitLimit = time.Minute // for any commit, however much time its context has
 )
 
 // A Tx is one business fact: parts that each know their condition and the
 // error that its failure means. They land together or not at all.
 type Tx struct {
 	parts []part
+	told  time.Time // the moment of its earliest event
 	err   error
 }
 
@@ -63,11 +64,15 @@ func (db *DB) Commit(ctx context.Context, tx *Tx) error {
 	if err := tx.check(); err != nil || len(tx.parts) == 0 {
 		return err // nothing to do is done
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, commitLimit)
-		defer cancel()
+	patience := commitLimit
+	if !tx.told.IsZero() {
+		patience = min(patience, tx.told.Add(FactLife).Sub(db.now()))
 	}
+	if patience <= 0 {
+		return busy()
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	writes := make([]types.TransactWriteItem, len(tx.parts))
 	for i, p := range tx.parts {
 		writes[i] = p.write
@@ -92,9 +97,14 @@ func (db *DB) Commit(ctx context.Context, tx *Tx) error {
 			return refused
 		}
 		if db.pause(ctx, backoff(try)) != nil {
-			return refusal.New(refusal.Conflict, "busy", "Others kept changing the same rows; try again.")
+			return busy()
 		}
 	}
+}
+
+// busy says that the time was up before the rows were free.
+func busy() error {
+	return refusal.New(refusal.Conflict, "busy", "Others kept changing the same rows; try again.")
 }
 
 // check refuses what DynamoDB would: too many actions or bytes, two on one item.
