@@ -35,7 +35,7 @@ func New(edge gateway.Edge) (http.Handler, error) {
 func (h *Customers) CreateCustomer(ctx context.Context, req *api.NewCustomer, params api.CreateCustomerParams) (*api.CustomerHeaders, error) {
 	c := customer.Customer{
 		Name: req.Name, Reference: req.Reference.Or(""), Email: string(req.Email.Or("")), Phone: string(req.Phone.Or("")),
-		Locale: string(req.Locale.Or("en")), Terms: customer.Terms{Kind: customer.Prepaid}, Owner: req.Owner.Or(""),
+		Locale: string(req.Locale.Or("en")), TimeZone: req.TimeZone.Or(""), Terms: customer.Terms{Kind: customer.Prepaid}, Owner: req.Owner.Or(""),
 		Billing: gateway.AddressOf(req.BillingAddress), Shipping: gateway.AddressOf(req.ShippingAddress), Attributes: req.Attributes.Or(nil),
 	}
 	if t := gateway.TermsOf(req.Terms); t != nil {
@@ -70,7 +70,7 @@ func touches(req *api.CustomerEdit) []access.Permission {
 	if req.Owner.Set {
 		need = append(need, access.CustomersOwner)
 	}
-	if req.Name.Set || req.Email.Set || req.Phone.Set || req.Locale.Set || req.Terms.Set ||
+	if req.Name.Set || req.Email.Set || req.Phone.Set || req.Locale.Set || req.TimeZone.Set || req.Terms.Set ||
 		req.BillingAddress.Set || req.ShippingAddress.Set || req.Attributes.Set {
 		need = append(need, access.CustomersEdit)
 	}
@@ -120,6 +120,9 @@ func edit(c *customer.Customer, req *api.CustomerEdit) {
 	c.Name = req.Name.Or(c.Name)
 	c.Locale = string(req.Locale.Or(api.Locale(c.Locale)))
 	c.Attributes = req.Attributes.Or(c.Attributes)
+	if req.TimeZone.Set {
+		c.TimeZone = req.TimeZone.Value
+	}
 	if req.Email.Set {
 		c.Email = req.Email.Value
 	}
@@ -149,7 +152,7 @@ func edit(c *customer.Customer, req *api.CustomerEdit) {
 func shown(c customer.Customer) api.Customer {
 	v := api.Customer{
 		ID: api.ID(c.ID), Name: c.Name, Reference: gateway.Text(c.Reference), Email: gateway.Text(c.Email), Phone: gateway.Text(c.Phone),
-		Locale: c.Locale, Terms: gateway.Terms(c.Terms), Owner: gateway.Text(c.Owner),
+		Locale: c.Locale, TimeZone: gateway.Text(c.TimeZone), Terms: gateway.Terms(c.Terms), Owner: gateway.Text(c.Owner),
 		BillingAddress: gateway.Address(c.Billing), ShippingAddress: gateway.Address(c.Shipping),
 		Attributes: gateway.Attributes(c.Attributes), Version: c.Version, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
 	}

@@ -78,7 +78,8 @@ func (s *Settle) Handle(ctx context.Context, batch events.DynamoDBEvent) (events
 
 // order is the order that a record is an event of, if it is one that matters.
 func order(r events.DynamoDBEventRecord) (string, bool) {
-	if r.EventName != string(events.DynamoDBOperationTypeInsert) {
+	again := r.EventName == string(events.DynamoDBOperationTypeModify) && wanted(r.Change.NewImage) != wanted(r.Change.OldImage)
+	if r.EventName != string(events.DynamoDBOperationTypeInsert) && !again {
 		return "", false
 	}
 	pk, sk, kind := r.Change.Keys["pk"], r.Change.Keys["sk"], r.Change.NewImage[table.EventType]
@@ -87,4 +88,13 @@ func order(r events.DynamoDBEventRecord) (string, bool) {
 	}
 	orderID, ok := table.EventOrder(pk.String(), sk.String())
 	return orderID, ok && matters[event.Type(kind.String())]
+}
+
+// wanted is when a person last wanted it done again.
+func wanted(image map[string]events.DynamoDBAttributeValue) string {
+	v, ok := image[table.Again]
+	if !ok || v.DataType() != events.DataTypeString {
+		return ""
+	}
+	return v.String()
 }

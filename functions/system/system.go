@@ -166,6 +166,12 @@ func edit(s *company.Settings, req *api.SettingsEdit) {
 			Bank: i.Bank.Or(""), PayURL: i.PayURL.Or(""), Footer: i.Footer.Or(""),
 		}
 	}
+	if n, ok := req.Notifications.Get(); ok {
+		s.Telling = company.Telling{
+			Language: string(n.Language), Email: n.Email.Enabled, EmailCap: n.Email.DailyCap,
+			SMS: n.SMS.Enabled, SMSCap: n.SMS.DailyCap, QuietFrom: n.SMS.QuietFrom.Or(""), QuietTo: n.SMS.QuietTo.Or(""),
+		}
+	}
 	if d, ok := req.DiscountLimits.Get(); ok {
 		s.DiscountLimits = map[access.Role]int64{}
 		for role, limit := range map[access.Role]api.OptBasisPoints{
@@ -208,6 +214,13 @@ func shown(s company.Settings) api.Settings {
 	}
 	if s.Invoicing.FromShipped {
 		v.Invoices.From = api.InvoiceSettingsFromShipped
+	}
+	v.Notifications = api.NotificationSettings{
+		Language: api.NotificationSettingsLanguage(s.Telling.Language),
+		Email:    api.NotificationSettingsEmail{Enabled: s.Telling.Email, DailyCap: s.Telling.EmailCap},
+		SMS: api.NotificationSettingsSMS{
+			Enabled: s.Telling.SMS, DailyCap: s.Telling.SMSCap, QuietFrom: gateway.Text(s.Telling.QuietFrom), QuietTo: gateway.Text(s.Telling.QuietTo),
+		},
 	}
 	limit := func(r access.Role) api.OptBasisPoints {
 		bp, ok := s.DiscountLimits[r]

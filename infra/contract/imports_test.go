@@ -28,6 +28,7 @@ type layer struct {
 var nouns = []string{
 	"shared/access", "shared/attribute", "shared/company", "shared/customer", "shared/event", "shared/money",
 	"shared/invoice", "shared/order", "shared/payment", "shared/product", "shared/refusal", "shared/shipment", "shared/stock",
+	"shared/deadletter", "shared/notice", "shared/webhook",
 }
 
 // The layers from the inside out; a package belongs to the first that names it.
@@ -50,6 +51,32 @@ var layers = []layer{
 		imports:  append([]string{"shared/ident"}, nouns...),
 		modules:  []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go", "github.com/oklog/ulid/v2"},
 		reason:   "nobody else may write to DynamoDB: every write is one composed transaction",
+	},
+	{
+		name:     "published shape",
+		packages: []string{"shared/bulletin"},
+		imports:  nouns,
+		reason:   "topics, endpoints and the replay show events in one shape",
+	},
+	{
+		name:     "words",
+		packages: []string{"shared/wording"},
+		imports:  nouns,
+		modules:  []string{"github.com/nicksnyder/go-i18n/v2", "golang.org/x/text"},
+		reason:   "one package writes to people; what it writes about is told to it",
+	},
+	{
+		name:     "senders",
+		packages: []string{"shared/handover", "shared/mail", "shared/topic"},
+		imports:  append([]string{"shared/bulletin", "shared/handover"}, nouns...),
+		modules:  []string{"github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+		reason:   "one package for each of SES and SNS, which knows what their answers mean",
+	},
+	{
+		name:     "the way out",
+		packages: []string{"shared/outbound"},
+		imports:  nouns,
+		reason:   "one package posts to addresses that others chose, and guards which they may be",
 	},
 	{
 		name:     "paper",
@@ -108,10 +135,21 @@ var layers = []layer{
 		reason:   "an activity is one business fact in one transaction; it neither knows HTTP nor calls another activity",
 	},
 	{
-		name:     "functions of streams and schedules",
-		packages: []string{"functions/stockwatch", "functions/audit", "functions/settle", "functions/sweep", "functions/expire"},
+		name:     "activities of telling",
+		packages: []string{"shared/announce", "shared/telling", "shared/tracking", "shared/delivery", "shared/recovery", "shared/consent", "shared/feed"},
+		imports:  append([]string{"shared/ident", "shared/table", "shared/bulletin", "shared/wording"}, nouns...),
+		modules:  []string{"github.com/nyaruka/phonenumbers"},
+		reason:   "the same, of what others are told: words and shapes are made by the packages for them",
+	},
+	{
+		name: "functions of streams and schedules",
+		packages: []string{
+			"functions/stockwatch", "functions/audit", "functions/settle", "functions/sweep", "functions/expire",
+			"functions/publish", "functions/notify", "functions/deliver", "functions/collect", "functions/remind",
+		},
 		imports: append([]string{
-			"shared/consumer", "shared/ident", "shared/table", "shared/ordering", "shared/warehouse", "shared/billing",
+			"shared/consumer", "shared/ident", "shared/table", "shared/ordering", "shared/warehouse", "shared/billing", "shared/invoicing",
+			"shared/bulletin", "shared/wording", "shared/announce", "shared/telling", "shared/tracking", "shared/delivery", "shared/recovery",
 		}, nouns...),
 		modules: []string{"github.com/aws/aws-lambda-go/events"},
 		reason:  "nobody calls them over HTTP: the gateway and the contract would only make their start longer",
@@ -128,6 +166,7 @@ var layers = []layer{
 		imports: append([]string{
 			"shared/api", "shared/gateway", "shared/ident", "shared/table", "shared/paper",
 			"shared/ordering", "shared/warehouse", "shared/fulfilment", "shared/masterdata", "shared/billing", "shared/invoicing",
+			"shared/bulletin", "shared/wording", "shared/telling", "shared/tracking", "shared/delivery", "shared/recovery", "shared/consent", "shared/feed",
 		}, nouns...),
 		modules: []string{"github.com/ogen-go/ogen", "github.com/go-faster/", "github.com/xuri/excelize/v2"},
 		reason:  "what two functions do is an activity; functions never import each other",
@@ -241,7 +280,16 @@ var linkedBy = map[string][]string{
 	"SettleFunction":        stripe,
 	"SweepFunction":         stripe,
 	"ExpireFunction":        stripe,
+	"TrackingFunction":      append(words[:len(words):len(words)], stripe...),
+	"PublishFunction":       {sns},
+	"NotifyFunction":        append(words[:len(words):len(words)], sns, "github.com/aws/aws-sdk-go-v2/service/sesv2", "github.com/aws/aws-sdk-go-v2/internal/v4a", "github.com/nyaruka/phonenumbers", "google.golang.org/protobuf"),
 }
+
+// words is what it takes to write to people in their language; sns publishes to topics and sends SMS.
+var (
+	words = []string{"github.com/nicksnyder/go-i18n/v2"}
+	sns   = "github.com/aws/aws-sdk-go-v2/service/sns"
+)
 
 // stripe is what it takes to talk to Stripe: its SDK, and the parameters that hold its secrets.
 var stripe = []string{"github.com/stripe/stripe-go/v76", "github.com/aws/aws-sdk-go-v2/service/ssm"}

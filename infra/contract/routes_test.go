@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -93,9 +94,46 @@ func TestSomethingStartsEveryFunction(t *testing.T) {
 	for _, s := range loaded.Schedules() {
 		started[s.Function] = true
 	}
+	emptied := map[string]bool{}
+	for _, c := range loaded.Consumers() {
+		started[c.Function], emptied[c.Queue] = true, true
+	}
 	for _, id := range loaded.Functions() {
 		if !started[id] {
 			t.Errorf("%s is started by nothing", id)
+		}
+	}
+	for _, q := range loaded.Queues() {
+		if !emptied[q.Name] {
+			t.Errorf("nobody takes what is in %s: it would be lost when it is old", q.Name)
+		}
+	}
+}
+
+func TestWhatFailsInAQueueIsKept(t *testing.T) {
+	loaded, err := template.Load(templateFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	queues, timeout := map[string]template.Queue{}, map[string]time.Duration{}
+	for _, q := range loaded.Queues() {
+		queues[q.Name] = q
+	}
+	for _, c := range loaded.Consumers() {
+		timeout[c.Queue] = c.Timeout
+	}
+	for _, s := range loaded.Subscriptions() {
+		q := queues[s.Queue]
+		if q.Dead == "" || queues[q.Dead].Name == "" || queues[q.Dead].Dead != "" {
+			t.Errorf("%s has no queue of dead letters", s.Queue)
+		}
+		if q.Visibility < 6*timeout[s.Queue] {
+			t.Errorf("%s shows a message again after %v, while its function may work %v, in batches", s.Queue, q.Visibility, timeout[s.Queue])
+		}
+	}
+	for _, s := range loaded.Streams() {
+		if queues[s.Failures].Name == "" {
+			t.Errorf("what %s gives up is told to nobody", s.Function)
 		}
 	}
 }
@@ -145,6 +183,9 @@ type document struct {
 				Scopes map[string]string `yaml:"scopes"`
 			} `yaml:"flows"`
 		} `yaml:"securitySchemes"`
+		Schemas map[string]struct {
+			Properties map[string]yaml.Node `yaml:"properties"`
+		} `yaml:"schemas"`
 	} `yaml:"components"`
 }
 

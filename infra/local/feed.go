@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -22,6 +23,8 @@ import (
 type feed struct {
 	stream   template.Stream
 	function lambda.Handler
+	failures *queue // told what was given up; nil: nobody is
+	shard    string // that the records are of
 	log      *slog.Logger
 	pause    func(context.Context, time.Duration) error
 }
@@ -56,8 +59,8 @@ func (f *feed) give(ctx context.Context, records []events.DynamoDBEventRecord) e
 }
 
 // deliver invokes the function until no record of the batch is left. What is
-// tried as often as it may be and fails still is dropped with a line in the
-// log: in the cloud it would go to the stream's destination for failures.
+// tried as often as it may be and fails still goes to the stream's destination
+// for failures.
 func (f *feed) deliver(ctx context.Context, batch []events.DynamoDBEventRecord) error {
 	retries := f.stream.Retries
 	if retries < 0 {
@@ -81,6 +84,9 @@ func (f *feed) deliver(ctx context.Context, batch []events.DynamoDBEventRecord) 
 		if failures++; failures > retries {
 			f.log.ErrorContext(ctx, "a record was given up", "function", f.stream.Function,
 				"sequence", batch[0].Change.SequenceNumber, "event", batch[0].EventID, "failures", failures)
+			if err := f.giveUp(batch[0], failures); err != nil {
+				return err
+			}
 			batch, failures = batch[1:], 0
 			continue
 		}
@@ -89,6 +95,31 @@ func (f *feed) deliver(ctx context.Context, batch []events.DynamoDBEventRecord) 
 		}
 	}
 	return nil
+}
+
+// giveUp tells the queue of failures where a record stands, in Lambda's words.
+func (f *feed) giveUp(r events.DynamoDBEventRecord, tries int) error {
+	if f.failures == nil {
+		return nil
+	}
+	name := strings.TrimSuffix(f.stream.Function, "Function")
+	text, err := json.Marshal(map[string]any{
+		"version": "1.0", "timestamp": r.Change.ApproximateCreationDateTime.Time,
+		"requestContext": map[string]any{
+			"requestId": r.EventID, "functionArn": "arn:aws:lambda:local:000000000000:function:local-" + name + "Function-0",
+			"condition": "RetryAttemptsExhausted", "approximateInvokeCount": tries,
+		},
+		"DDBStreamBatchInfo": map[string]any{
+			"shardId": f.shard, "batchSize": 1, "streamArn": r.EventSourceArn,
+			"startSequenceNumber": r.Change.SequenceNumber, "endSequenceNumber": r.Change.SequenceNumber,
+			"approximateArrivalOfFirstRecord": r.Change.ApproximateCreationDateTime.Time,
+			"approximateArrivalOfLastRecord":  r.Change.ApproximateCreationDateTime.Time,
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("encode what was given up: %w", err)
+	}
+	return f.failures.send(string(text))
 }
 
 // invoke calls the function once and returns how many records are done: all

@@ -26,13 +26,17 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 
 	"waybill/infra/dynamolocal"
 	"waybill/infra/issuer"
+	"waybill/infra/outbox"
 	"waybill/infra/stripe"
 	"waybill/infra/template"
+	"waybill/shared/announce"
 	"waybill/shared/billing"
 	"waybill/shared/stripepay"
+	"waybill/shared/telling"
 )
 
 // Config says what to run on what.
@@ -60,6 +64,7 @@ type Config struct {
 	Patience time.Duration
 
 	Stripe Stripe // the zero value is the stand-in
+	Outbox Outbox // what is sent, and where to
 
 	// Wire makes the functions; nil stands for Waybill's own.
 	Wire func(context.Context, Environment) (Functions, error)
@@ -78,6 +83,10 @@ type Environment struct {
 	Patience time.Duration
 	Stripe   billing.Processor
 	Keys     stripepay.Keys
+	Streams  *dynamodbstreams.Client
+	Topic    announce.Topic // of events
+	Sender   telling.Sender // of every channel
+	Webhooks []string       // host:port of endpoints that may be on this machine
 }
 
 // Functions are the template's functions by logical id: those that answer
@@ -107,6 +116,8 @@ type System struct {
 	issuer *issuer.Issuer
 	stripe *stripe.Server // nil with Stripe's own keys
 	keys   stripepay.Keys // of the stand-in
+	outbox *outbox.Outbox
+	queues map[string]*queue
 	http   *http.Server
 	db     *dynamolocal.Server // nil when it was there already
 	stop   sync.Once
@@ -162,10 +173,15 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if err := s.openQueues(cfg, tmpl); err != nil {
+		return err
+	}
 	functions, err := cfg.Wire(ctx, Environment{
 		DynamoDB: client, Table: table,
 		Issuer: s.issuer.URL, ClientID: issuer.ClientID, URL: s.url,
 		Log: cfg.Log, Now: cfg.Now, Patience: cfg.Patience, Stripe: processor, Keys: keys,
+		Streams: dynamolocal.NewStreamsClient(aws.ToString(client.Options().BaseEndpoint)),
+		Topic:   s.topic(tmpl, "EventsTopic"), Sender: s.outbox, Webhooks: cfg.Outbox.Webhooks,
 	})
 	if err != nil {
 		return fmt.Errorf("wire the functions: %w", err)
@@ -176,6 +192,8 @@ func (s *System) start(ctx context.Context, cfg Config) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", newGateway(router, functions.HTTP, cfg.Patience))
 	mux.Handle("/dev/", s.issuer)
+	mux.Handle("/dev/outbox", s.outbox)
+	mux.Handle("/dev/outbox/", s.outbox)
 	s.serveStripe(mux)
 	front.open(mux)
 	if cfg.Client != nil && !cfg.Drive {
@@ -207,10 +225,17 @@ func (s *System) drive(ctx context.Context, cfg Config, tmpl *template.Template,
 		for _, stream := range tmpl.Streams() {
 			p := &pump{
 				client: dynamolocal.NewStreamsClient(endpoint), stream: arn, marks: marks, log: log,
-				feed: &feed{stream: stream, function: functions[stream.Function], log: log, pause: pause},
+				feed: &feed{stream: stream, function: functions[stream.Function], failures: s.queues[stream.Failures], log: log, pause: pause},
 			}
 			s.driven.Go(func() { p.run(running) })
 		}
+	}
+	for _, consumer := range tmpl.Consumers() {
+		d := &drain{consumer: consumer, queue: s.queues[consumer.Queue], function: functions[consumer.Function], log: log}
+		if d.queue == nil {
+			return fmt.Errorf("%s of %s is fed by %s, which is no queue of the template", consumer.Name, consumer.Function, consumer.Queue)
+		}
+		s.driven.Go(func() { d.run(running) })
 	}
 	for _, schedule := range tmpl.Schedules() {
 		c := &clock{schedule: schedule, function: functions[schedule.Function], now: cfg.Now, log: log}
@@ -275,6 +300,9 @@ func complete(functions Functions, tmpl *template.Template) error {
 		wired[x.Function] = wired[x.Function] && functions.Events[x.Function] != nil
 	}
 	for _, x := range tmpl.Schedules() {
+		wired[x.Function] = wired[x.Function] && functions.Events[x.Function] != nil
+	}
+	for _, x := range tmpl.Consumers() {
 		wired[x.Function] = wired[x.Function] && functions.Events[x.Function] != nil
 	}
 	missing := slices.DeleteFunc(tmpl.Functions(), func(name string) bool { return wired[name] })

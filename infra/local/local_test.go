@@ -41,6 +41,7 @@ func echoes(context.Context, local.Environment) (local.Functions, error) {
 		HTTP: map[string]http.Handler{"OrdersFunction": echo("orders"), "SystemFunction": echo("system")},
 		Events: map[string]lambda.Handler{
 			"StockFunction": lambda.NewHandler(func() error { return nil }), "ProofFunction": lambda.NewHandler(func() error { return nil }),
+			"PostFunction": lambda.NewHandler(func() error { return nil }),
 		},
 	}, nil
 }
@@ -127,7 +128,7 @@ func TestFunctionWithoutHandlerStopsTheStart(t *testing.T) {
 		Wire: func(context.Context, local.Environment) (local.Functions, error) {
 			return local.Functions{HTTP: map[string]http.Handler{"OrdersFunction": echo("orders"), "StockFunction": echo("stock")}}, nil
 		}})
-	if err == nil || !strings.Contains(err.Error(), "StockFunction, ProofFunction, SystemFunction") {
+	if err == nil || !strings.Contains(err.Error(), "StockFunction, ProofFunction, PostFunction, SystemFunction") {
 		t.Errorf("error %v, want one that names the functions", err)
 	}
 }

@@ -17,10 +17,10 @@ import (
 const (
 	// pollEvery is how often a stream is looked at: the delay of what follows a
 	// change, and what an idle system costs.
-	pollEvery = 500 * time.Millisecond
+	pollEvery = 250 * time.Millisecond
 	// describeEvery is after how many looks new shards are looked for; a shard
 	// that ends says so itself.
-	describeEvery = 20
+	describeEvery = 40
 )
 
 // A pump reads the stream of a table, shard by shard and parents before their
@@ -140,6 +140,7 @@ func (p *pump) drain(ctx context.Context, shard string) (over bool, err error) {
 			}
 			records, last = append(records, record), record.Change.SequenceNumber
 		}
+		p.feed.shard = shard
 		if err := p.feed.give(ctx, records); err != nil {
 			return false, err // the iterator stays where it is
 		}

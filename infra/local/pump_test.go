@@ -35,6 +35,7 @@ func noting(records chan<- events.DynamoDBEventRecord) func(context.Context, loc
 					return nil
 				}),
 				"ProofFunction": lambda.NewHandler(func() error { return nil }),
+				"PostFunction":  lambda.NewHandler(func() error { return nil }),
 			},
 		}, nil
 	}

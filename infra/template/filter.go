@@ -8,8 +8,8 @@ import (
 )
 
 // A Filter is a pattern for records of a stream, as far as it is used here: a
-// tree of names with lists at its ends, of texts that are to be equal and
-// prefixes, one of which must fit.
+// tree of names with lists at its ends, of texts that are to be equal,
+// prefixes and whether there is any, one of which must fit.
 type Filter struct {
 	below map[string]Filter
 	oneOf []test
@@ -17,7 +17,7 @@ type Filter struct {
 
 type test struct {
 	text   string
-	prefix bool
+	prefix bool // any text has the empty prefix: that is how exists is kept
 }
 
 func parseFilter(pattern string) (Filter, error) {
@@ -66,7 +66,10 @@ func newTest(v any) (test, error) {
 			return test{text: prefix, prefix: true}, nil
 		}
 	}
-	return test{}, fmt.Errorf("only texts and prefixes can be read, not %v", v)
+	if object, ok := v.(map[string]any); ok && len(object) == 1 && object["exists"] == true {
+		return test{prefix: true}, nil
+	}
+	return test{}, fmt.Errorf("only texts, prefixes and exists can be read, not %v", v)
 }
 
 func (f Filter) fits(v any) bool {

@@ -25,6 +25,9 @@ type Template struct {
 	routes    []Route
 	streams   []Stream
 	schedules []Schedule
+	consumers []Consumer
+	queues    []Queue
+	fans      []Subscription
 	table     TableDefinition
 }
 
@@ -133,6 +136,18 @@ func parse(text []byte) (*Template, error) {
 			}
 			t.functions = append(t.functions, id)
 			t.routes = append(t.routes, routes...)
+		case "AWS::SQS::Queue":
+			q := Queue{Name: id}
+			if err := q.read(&resource.Properties); err != nil {
+				return nil, fmt.Errorf("%s: %w", id, err)
+			}
+			t.queues = append(t.queues, q)
+		case "AWS::SNS::Subscription":
+			fan, err := parseSubscription(&resource.Properties)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", id, err)
+			}
+			t.fans = append(t.fans, fan)
 		case "AWS::DynamoDB::Table":
 			def, err := parseTable(&resource.Properties)
 			if err != nil {

@@ -30,7 +30,7 @@ func TestRoutesAreReadWithTheirFunctionAndAuthorizer(t *testing.T) {
 	if got := tmpl.Routes(); !slices.Equal(got, want) {
 		t.Errorf("routes:\n%v\nwant:\n%v", got, want)
 	}
-	if got, want := tmpl.Functions(), []string{"OrdersFunction", "StockFunction", "ProofFunction", "SystemFunction"}; !slices.Equal(got, want) {
+	if got, want := tmpl.Functions(), []string{"OrdersFunction", "StockFunction", "ProofFunction", "PostFunction", "SystemFunction"}; !slices.Equal(got, want) {
 		t.Errorf("functions: %v, want %v", got, want)
 	}
 }
@@ -74,7 +74,7 @@ func TestTemplateThatCannotBeUnderstoodIsRefusedSayingWhere(t *testing.T) {
 		"key without its hash":  {"- {AttributeName: pk, KeyType: HASH}\n        ", "", "needs a HASH"},
 		"no resources":          {"Resources:", "Outputs:", "no Resources"},
 		"not YAML":              {"Resources:", "\tResources:", "yaml:"},
-		"unknown kind of event": {"Type: ScheduleV2", "Type: SQS", "event Often: of an unknown type"},
+		"unknown kind of event": {"Type: ScheduleV2", "Type: Kinesis", "event Often: of an unknown type"},
 		"calendar":              {"rate(1 day)", "at(2026-11-23T09:00:00)", "event Nightly: \"at("},
 		"rate of nothing":       {"rate(5 minutes)", "rate(0 minutes)", "event Often: \"rate(0 minutes)\""},
 		"unreadable filter":     {`{"prefix": "LOCATION#"}`, `{"anything-but": "LOCATIONS"}`, "event Changes: filter"},

@@ -20,6 +20,7 @@ type Stream struct {
 	Bisect    bool          // a batch that fails as a whole is tried in halves
 	Filters   []Filter      // a record is passed on when one of them fits, or there are none
 	Timeout   time.Duration // of the function
+	Failures  string        // the queue that is told what was given up; empty: nobody is
 }
 
 // Passes reports whether the function is to see a record, as JSON.
@@ -91,6 +92,10 @@ func (t *Template) triggers(function string, properties *yaml.Node, global int, 
 			schedule := Schedule{Function: function, Name: name, Timeout: timeout}
 			err = schedule.read(&event.Properties, parameters)
 			t.schedules = append(t.schedules, schedule)
+		case "SQS":
+			consumer := Consumer{Function: function, Name: name, Timeout: timeout}
+			err = consumer.read(&event.Properties)
+			t.consumers = append(t.consumers, consumer)
 		case "HttpApi": // a route
 		default:
 			err = fmt.Errorf("of an unknown type %q: nothing would start the function on a laptop", event.Type)
@@ -112,11 +117,17 @@ func (s *Stream) read(properties *yaml.Node) error {
 				Pattern string `yaml:"Pattern"`
 			} `yaml:"Filters"`
 		} `yaml:"FilterCriteria"`
+		DestinationConfig struct {
+			OnFailure struct {
+				Destination yaml.Node `yaml:"Destination"`
+			} `yaml:"OnFailure"`
+		} `yaml:"DestinationConfig"`
 	}{BatchSize: 100}
 	if err := properties.Decode(&p); err != nil {
 		return err
 	}
 	s.BatchSize, s.Retries, s.Bisect = p.BatchSize, -1, p.Bisect
+	s.Failures = resourceOf(p.DestinationConfig.OnFailure.Destination)
 	if p.Retries != nil {
 		s.Retries = *p.Retries
 	}

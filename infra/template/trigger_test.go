@@ -31,6 +31,8 @@ func TestAFilterPassesWhatOneOfItsPatternsFits(t *testing.T) {
 		`{"eventName": "MODIFY", "dynamodb": {"Keys": {"sk": {"S": "LOCATIONS2"}}}}`:                            false,
 		`{"eventName": "MODIFY", "dynamodb": {"Keys": {"sk": {"N": "1"}}}}`:                                     false,
 		`{"eventName": "MODIFY", "dynamodb": {"Keys": {"pk": {"S": "LOCATION#MAIN"}}}}`:                         false,
+		`{"dynamodb": {"NewImage": {"again": {"S": "L#1"}}}}`:                                                   true,
+		`{"dynamodb": {"NewImage": {"again": {"N": "1"}}}}`:                                                     false,
 		`{"eventName": "REMOVE"}`: true,
 		`{"eventName": 1}`:        false,
 		`[]`:                      false,

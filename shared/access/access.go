@@ -47,6 +47,12 @@ const (
 	RefundsWrite   Permission = "refunds.write"
 	InvoicesRead   Permission = "invoices.read"
 	InvoicesWrite  Permission = "invoices.write"
+	NoticesRead    Permission = "notifications.read" // the feed in the app
+	WebhooksRead   Permission = "webhooks.read"
+	WebhooksWrite  Permission = "webhooks.write"
+	EventsRead     Permission = "events.read" // everything that happened, with amounts
+	LettersRead    Permission = "dead_letters.read"
+	LettersWrite   Permission = "dead_letters.write"
 	SettingsRead   Permission = "settings.read"
 	SettingsWrite  Permission = "settings.write"
 	AuditRead      Permission = "audit.read"
@@ -76,6 +82,7 @@ var Permissions = []Permission{
 	LocationsRead, LocationsWrite, StockRead, StockMove, MovementsRead, StockCount, StockProof,
 	ShipmentsRead, ShipmentsWrite, ReturnsWrite,
 	PaymentsRead, PaymentsWrite, PaymentsOver, CheckoutWrite, RefundsWrite, InvoicesRead, InvoicesWrite,
+	NoticesRead, WebhooksRead, WebhooksWrite, EventsRead, LettersRead, LettersWrite,
 	SettingsRead, SettingsWrite, AuditRead, PricesRead, CostsRead,
 }
 
@@ -84,14 +91,16 @@ var granted = map[Role][]Permission{
 	Sales: {
 		OrdersRead, OrdersWrite, CustomersRead, CustomersAdd, CustomersWrite, CustomersEdit,
 		ProductsRead, LocationsRead, StockRead, PricesRead, ShipmentsRead, PaymentsRead, CheckoutWrite, InvoicesRead,
+		NoticesRead,
 	},
 	Warehouse: {
 		OrdersRead, OrdersFulfil, ProductsRead, LocationsRead, StockRead, StockMove, MovementsRead, StockCount, StockProof,
-		ShipmentsRead, ShipmentsWrite, ReturnsWrite,
+		ShipmentsRead, ShipmentsWrite, ReturnsWrite, NoticesRead,
 	},
 	Finance: {
 		OrdersRead, OrdersAll, CustomersRead, CustomersWrite, CustomersLimit, ProductsRead, PricesRead, ShipmentsRead,
 		PaymentsRead, PaymentsWrite, PaymentsOver, CheckoutWrite, RefundsWrite, InvoicesRead, InvoicesWrite,
+		NoticesRead,
 	},
 	Manager: Permissions,
 }

@@ -48,6 +48,12 @@ var may = map[access.Permission][]access.Role{
 	access.PricesRead:     {access.Sales, access.Finance}, // and not the warehouse
 	access.CostsRead:      {},
 	access.CustomersOwner: {},
+	access.NoticesRead:    {access.Sales, access.Warehouse, access.Finance},
+	access.WebhooksRead:   {},
+	access.WebhooksWrite:  {},
+	access.EventsRead:     {},
+	access.LettersRead:    {},
+	access.LettersWrite:   {},
 }
 
 func TestRolesMayWhatTheirTableSaysAndNothingElse(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 )
 
 var regexMap = map[string]ogenregex.Regexp{
+	"^([01][0-9]|2[0-3]):[0-5][0-9]$":     ogenregex.MustCompile("^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+	"^(\\*|[a-z_]+\\.(\\*|[a-z_]+))$":     ogenregex.MustCompile("^(\\*|[a-z_]+\\.(\\*|[a-z_]+))$"),
 	"^[0-7][0-9A-HJKMNP-TV-Z]{25}$":       ogenregex.MustCompile("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
 	"^[A-Z0-9][A-Z0-9._-]{0,39}$":         ogenregex.MustCompile("^[A-Z0-9][A-Z0-9._-]{0,39}$"),
 	"^[A-Z0-9][A-Z0-9/._-]{0,39}$":        ogenregex.MustCompile("^[A-Z0-9][A-Z0-9/._-]{0,39}$"),
@@ -20,6 +22,7 @@ var regexMap = map[string]ogenregex.Regexp{
 	"^[A-Z]{3}$":                          ogenregex.MustCompile("^[A-Z]{3}$"),
 	"^[^@\\s]{1,64}@[^@\\s]+\\.[^@\\s]+$": ogenregex.MustCompile("^[^@\\s]{1,64}@[^@\\s]+\\.[^@\\s]+$"),
 	"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$":    ogenregex.MustCompile("^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"),
+	"^[a-z_]+(\\.(\\*|[a-z_]+))?$":        ogenregex.MustCompile("^[a-z_]+(\\.(\\*|[a-z_]+))?$"),
 	"^\\+[1-9][0-9]{5,14}$":               ogenregex.MustCompile("^\\+[1-9][0-9]{5,14}$"),
 	"^https?://[^\\s]+$":                  ogenregex.MustCompile("^https?://[^\\s]+$"),
 }

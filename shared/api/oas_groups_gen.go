@@ -57,6 +57,22 @@ func CustomersGroup(o OperationName) Operation {
 	}
 }
 
+// DeadLettersGroup is the operations of the contract's group DeadLetters.
+func DeadLettersGroup(o OperationName) Operation {
+	switch o {
+	case HandleDeadLettersOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleHandleDeadLettersRequest([0]string{}, escaped, w, r)
+		}
+	case ListDeadLettersOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListDeadLettersRequest([0]string{}, escaped, w, r)
+		}
+	default:
+		return nil
+	}
+}
+
 // InvoicesGroup is the operations of the contract's group Invoices.
 func InvoicesGroup(o OperationName) Operation {
 	switch o {
@@ -107,6 +123,34 @@ func InvoicesGroup(o OperationName) Operation {
 	case ListOrderInvoicesOperation:
 		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
 			s.handleListOrderInvoicesRequest(args, escaped, w, r)
+		}
+	default:
+		return nil
+	}
+}
+
+// NotificationsGroup is the operations of the contract's group Notifications.
+func NotificationsGroup(o OperationName) Operation {
+	switch o {
+	case EditPreferencesOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleEditPreferencesRequest(args, escaped, w, r)
+		}
+	case GetPreferencesOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetPreferencesRequest(args, escaped, w, r)
+		}
+	case ListNotificationsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListNotificationsRequest([0]string{}, escaped, w, r)
+		}
+	case ListOrderNotificationsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListOrderNotificationsRequest(args, escaped, w, r)
+		}
+	case ReadNotificationsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleReadNotificationsRequest([0]string{}, escaped, w, r)
 		}
 	default:
 		return nil
@@ -427,6 +471,90 @@ func SystemGroup(o OperationName) Operation {
 	case ListAuditOperation:
 		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
 			s.handleListAuditRequest([0]string{}, escaped, w, r)
+		}
+	default:
+		return nil
+	}
+}
+
+// TrackingGroup is the operations of the contract's group Tracking.
+func TrackingGroup(o OperationName) Operation {
+	switch o {
+	case ChoosePreferencesOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleChoosePreferencesRequest(args, escaped, w, r)
+		}
+	case GetTrackingOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetTrackingRequest(args, escaped, w, r)
+		}
+	case OpenTrackingOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleOpenTrackingRequest(args, escaped, w, r)
+		}
+	case PayTrackedOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handlePayTrackedRequest(args, escaped, w, r)
+		}
+	case RenewTrackingOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleRenewTrackingRequest(args, escaped, w, r)
+		}
+	case RevokeTrackingOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleRevokeTrackingRequest(args, escaped, w, r)
+		}
+	case ShowPreferencesOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleShowPreferencesRequest(args, escaped, w, r)
+		}
+	case TrackOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleTrackRequest(args, escaped, w, r)
+		}
+	default:
+		return nil
+	}
+}
+
+// WebhooksGroup is the operations of the contract's group Webhooks.
+func WebhooksGroup(o OperationName) Operation {
+	switch o {
+	case CreateWebhookEndpointOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleCreateWebhookEndpointRequest([0]string{}, escaped, w, r)
+		}
+	case DeleteWebhookEndpointOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleDeleteWebhookEndpointRequest(args, escaped, w, r)
+		}
+	case EditWebhookEndpointOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleEditWebhookEndpointRequest(args, escaped, w, r)
+		}
+	case GetWebhookEndpointOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleGetWebhookEndpointRequest(args, escaped, w, r)
+		}
+	case ListEventsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListEventsRequest([0]string{}, escaped, w, r)
+		}
+	case ListWebhookAttemptsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListWebhookAttemptsRequest(args, escaped, w, r)
+		}
+	case ListWebhookEndpointsOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleListWebhookEndpointsRequest([0]string{}, escaped, w, r)
+		}
+	case RedeliverWebhookOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleRedeliverWebhookRequest(args, escaped, w, r)
+		}
+	case RotateWebhookSecretOperation:
+		return func(s *Server, args [1]string, escaped bool, w http.ResponseWriter, r *http.Request) {
+			s.handleRotateWebhookSecretRequest(args, escaped, w, r)
 		}
 	default:
 		return nil

@@ -586,6 +586,143 @@ func (s *CheckoutHeaders) SetResponse(val Checkout) {
 	s.Response = val
 }
 
+type ChoosePreferencesOK struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s ChoosePreferencesOK) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
+type ChoosePreferencesReq struct {
+	// Whether mail is sent.
+	Email OptChoosePreferencesReqEmail `json:"email"`
+	// Whether SMS are sent.
+	SMS OptChoosePreferencesReqSMS `json:"sms"`
+	// What a mail program sends.
+	ListMinusUnsubscribe OptString `json:"List-Unsubscribe"`
+}
+
+// GetEmail returns the value of Email.
+func (s *ChoosePreferencesReq) GetEmail() OptChoosePreferencesReqEmail {
+	return s.Email
+}
+
+// GetSMS returns the value of SMS.
+func (s *ChoosePreferencesReq) GetSMS() OptChoosePreferencesReqSMS {
+	return s.SMS
+}
+
+// GetListMinusUnsubscribe returns the value of ListMinusUnsubscribe.
+func (s *ChoosePreferencesReq) GetListMinusUnsubscribe() OptString {
+	return s.ListMinusUnsubscribe
+}
+
+// SetEmail sets the value of Email.
+func (s *ChoosePreferencesReq) SetEmail(val OptChoosePreferencesReqEmail) {
+	s.Email = val
+}
+
+// SetSMS sets the value of SMS.
+func (s *ChoosePreferencesReq) SetSMS(val OptChoosePreferencesReqSMS) {
+	s.SMS = val
+}
+
+// SetListMinusUnsubscribe sets the value of ListMinusUnsubscribe.
+func (s *ChoosePreferencesReq) SetListMinusUnsubscribe(val OptString) {
+	s.ListMinusUnsubscribe = val
+}
+
+// Whether mail is sent.
+type ChoosePreferencesReqEmail string
+
+const (
+	ChoosePreferencesReqEmailOn  ChoosePreferencesReqEmail = "on"
+	ChoosePreferencesReqEmailOff ChoosePreferencesReqEmail = "off"
+)
+
+// AllValues returns all ChoosePreferencesReqEmail values.
+func (ChoosePreferencesReqEmail) AllValues() []ChoosePreferencesReqEmail {
+	return []ChoosePreferencesReqEmail{
+		ChoosePreferencesReqEmailOn,
+		ChoosePreferencesReqEmailOff,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s ChoosePreferencesReqEmail) MarshalText() ([]byte, error) {
+	switch s {
+	case ChoosePreferencesReqEmailOn:
+		return []byte(s), nil
+	case ChoosePreferencesReqEmailOff:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *ChoosePreferencesReqEmail) UnmarshalText(data []byte) error {
+	switch ChoosePreferencesReqEmail(data) {
+	case ChoosePreferencesReqEmailOn:
+		*s = ChoosePreferencesReqEmailOn
+		return nil
+	case ChoosePreferencesReqEmailOff:
+		*s = ChoosePreferencesReqEmailOff
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// Whether SMS are sent.
+type ChoosePreferencesReqSMS string
+
+const (
+	ChoosePreferencesReqSMSOn  ChoosePreferencesReqSMS = "on"
+	ChoosePreferencesReqSMSOff ChoosePreferencesReqSMS = "off"
+)
+
+// AllValues returns all ChoosePreferencesReqSMS values.
+func (ChoosePreferencesReqSMS) AllValues() []ChoosePreferencesReqSMS {
+	return []ChoosePreferencesReqSMS{
+		ChoosePreferencesReqSMSOn,
+		ChoosePreferencesReqSMSOff,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s ChoosePreferencesReqSMS) MarshalText() ([]byte, error) {
+	switch s {
+	case ChoosePreferencesReqSMSOn:
+		return []byte(s), nil
+	case ChoosePreferencesReqSMSOff:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *ChoosePreferencesReqSMS) UnmarshalText(data []byte) error {
+	switch ChoosePreferencesReqSMS(data) {
+	case ChoosePreferencesReqSMSOn:
+		*s = ChoosePreferencesReqSMSOn
+		return nil
+	case ChoosePreferencesReqSMSOff:
+		*s = ChoosePreferencesReqSMSOff
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
 // What stands on documents.
 // Ref: #/components/schemas/Company
 type Company struct {
@@ -1324,7 +1461,9 @@ type Customer struct {
 	Phone OptString `json:"phone"`
 	// A language tag.
 	Locale string `json:"locale"`
-	Terms  Terms  `json:"terms"`
+	// An IANA time zone; the company's where it is not said.
+	TimeZone OptString `json:"time_zone"`
+	Terms    Terms     `json:"terms"`
 	// In the company's currency, minor units.
 	CreditLimit OptInt64 `json:"credit_limit"`
 	// The responsible salesperson.
@@ -1368,6 +1507,11 @@ func (s *Customer) GetPhone() OptString {
 // GetLocale returns the value of Locale.
 func (s *Customer) GetLocale() string {
 	return s.Locale
+}
+
+// GetTimeZone returns the value of TimeZone.
+func (s *Customer) GetTimeZone() OptString {
+	return s.TimeZone
 }
 
 // GetTerms returns the value of Terms.
@@ -1445,6 +1589,11 @@ func (s *Customer) SetLocale(val string) {
 	s.Locale = val
 }
 
+// SetTimeZone sets the value of TimeZone.
+func (s *Customer) SetTimeZone(val OptString) {
+	s.TimeZone = val
+}
+
 // SetTerms sets the value of Terms.
 func (s *Customer) SetTerms(val Terms) {
 	s.Terms = val
@@ -1500,7 +1649,9 @@ type CustomerEdit struct {
 	// A phone number in E.164.
 	Phone  OptNilString `json:"phone"`
 	Locale OptLocale    `json:"locale"`
-	Terms  OptTerms     `json:"terms"`
+	// An IANA time zone; the company's where it is not said.
+	TimeZone OptNilString `json:"time_zone"`
+	Terms    OptTerms     `json:"terms"`
 	// In the company's currency; null is no limit set.
 	CreditLimit OptNilInt64 `json:"credit_limit"`
 	// The responsible salesperson.
@@ -1528,6 +1679,11 @@ func (s *CustomerEdit) GetPhone() OptNilString {
 // GetLocale returns the value of Locale.
 func (s *CustomerEdit) GetLocale() OptLocale {
 	return s.Locale
+}
+
+// GetTimeZone returns the value of TimeZone.
+func (s *CustomerEdit) GetTimeZone() OptNilString {
+	return s.TimeZone
 }
 
 // GetTerms returns the value of Terms.
@@ -1578,6 +1734,11 @@ func (s *CustomerEdit) SetPhone(val OptNilString) {
 // SetLocale sets the value of Locale.
 func (s *CustomerEdit) SetLocale(val OptLocale) {
 	s.Locale = val
+}
+
+// SetTimeZone sets the value of TimeZone.
+func (s *CustomerEdit) SetTimeZone(val OptNilString) {
+	s.TimeZone = val
 }
 
 // SetTerms sets the value of Terms.
@@ -1675,6 +1836,356 @@ func (s *CustomerList) SetNextCursor(val NilString) {
 	s.NextCursor = val
 }
 
+// What could not be done.
+// Ref: #/components/schemas/DeadLetter
+type DeadLetter struct {
+	ID ID `json:"id"`
+	// Which consumer gave it up.
+	Source string `json:"source"`
+	// What it was about.
+	What    string `json:"what"`
+	OrderID OptID  `json:"order_id"`
+	// Why.
+	Reason string `json:"reason"`
+	// A message that may have been sent: it is not sent again by itself, nor with all the others.
+	Unknown OptBool `json:"unknown"`
+	// How often it was tried in vain.
+	Failures int64 `json:"failures"`
+	// What became of it.
+	State DeadLetterState `json:"state"`
+	// Why it was discarded.
+	Note OptString `json:"note"`
+	// Who sent it again or discarded it.
+	By OptString `json:"by"`
+	// When it first failed.
+	Since time.Time `json:"since"`
+	// When it last did.
+	LastAt time.Time `json:"last_at"`
+}
+
+// GetID returns the value of ID.
+func (s *DeadLetter) GetID() ID {
+	return s.ID
+}
+
+// GetSource returns the value of Source.
+func (s *DeadLetter) GetSource() string {
+	return s.Source
+}
+
+// GetWhat returns the value of What.
+func (s *DeadLetter) GetWhat() string {
+	return s.What
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *DeadLetter) GetOrderID() OptID {
+	return s.OrderID
+}
+
+// GetReason returns the value of Reason.
+func (s *DeadLetter) GetReason() string {
+	return s.Reason
+}
+
+// GetUnknown returns the value of Unknown.
+func (s *DeadLetter) GetUnknown() OptBool {
+	return s.Unknown
+}
+
+// GetFailures returns the value of Failures.
+func (s *DeadLetter) GetFailures() int64 {
+	return s.Failures
+}
+
+// GetState returns the value of State.
+func (s *DeadLetter) GetState() DeadLetterState {
+	return s.State
+}
+
+// GetNote returns the value of Note.
+func (s *DeadLetter) GetNote() OptString {
+	return s.Note
+}
+
+// GetBy returns the value of By.
+func (s *DeadLetter) GetBy() OptString {
+	return s.By
+}
+
+// GetSince returns the value of Since.
+func (s *DeadLetter) GetSince() time.Time {
+	return s.Since
+}
+
+// GetLastAt returns the value of LastAt.
+func (s *DeadLetter) GetLastAt() time.Time {
+	return s.LastAt
+}
+
+// SetID sets the value of ID.
+func (s *DeadLetter) SetID(val ID) {
+	s.ID = val
+}
+
+// SetSource sets the value of Source.
+func (s *DeadLetter) SetSource(val string) {
+	s.Source = val
+}
+
+// SetWhat sets the value of What.
+func (s *DeadLetter) SetWhat(val string) {
+	s.What = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *DeadLetter) SetOrderID(val OptID) {
+	s.OrderID = val
+}
+
+// SetReason sets the value of Reason.
+func (s *DeadLetter) SetReason(val string) {
+	s.Reason = val
+}
+
+// SetUnknown sets the value of Unknown.
+func (s *DeadLetter) SetUnknown(val OptBool) {
+	s.Unknown = val
+}
+
+// SetFailures sets the value of Failures.
+func (s *DeadLetter) SetFailures(val int64) {
+	s.Failures = val
+}
+
+// SetState sets the value of State.
+func (s *DeadLetter) SetState(val DeadLetterState) {
+	s.State = val
+}
+
+// SetNote sets the value of Note.
+func (s *DeadLetter) SetNote(val OptString) {
+	s.Note = val
+}
+
+// SetBy sets the value of By.
+func (s *DeadLetter) SetBy(val OptString) {
+	s.By = val
+}
+
+// SetSince sets the value of Since.
+func (s *DeadLetter) SetSince(val time.Time) {
+	s.Since = val
+}
+
+// SetLastAt sets the value of LastAt.
+func (s *DeadLetter) SetLastAt(val time.Time) {
+	s.LastAt = val
+}
+
+// What to do: with those that `ids` names, or with `all` that wait.
+// Ref: #/components/schemas/DeadLetterAction
+type DeadLetterAction struct {
+	// What.
+	Action DeadLetterActionAction `json:"action"`
+	Ids    []ID                   `json:"ids"`
+	// All that wait, but for those of which it is unknown whether they were sent; a hundred at most,
+	// `left` says that there are more.
+	All OptBool `json:"all"`
+	// Why; discarding needs one.
+	Reason OptString `json:"reason"`
+}
+
+// GetAction returns the value of Action.
+func (s *DeadLetterAction) GetAction() DeadLetterActionAction {
+	return s.Action
+}
+
+// GetIds returns the value of Ids.
+func (s *DeadLetterAction) GetIds() []ID {
+	return s.Ids
+}
+
+// GetAll returns the value of All.
+func (s *DeadLetterAction) GetAll() OptBool {
+	return s.All
+}
+
+// GetReason returns the value of Reason.
+func (s *DeadLetterAction) GetReason() OptString {
+	return s.Reason
+}
+
+// SetAction sets the value of Action.
+func (s *DeadLetterAction) SetAction(val DeadLetterActionAction) {
+	s.Action = val
+}
+
+// SetIds sets the value of Ids.
+func (s *DeadLetterAction) SetIds(val []ID) {
+	s.Ids = val
+}
+
+// SetAll sets the value of All.
+func (s *DeadLetterAction) SetAll(val OptBool) {
+	s.All = val
+}
+
+// SetReason sets the value of Reason.
+func (s *DeadLetterAction) SetReason(val OptString) {
+	s.Reason = val
+}
+
+// What.
+type DeadLetterActionAction string
+
+const (
+	DeadLetterActionActionSendAgain DeadLetterActionAction = "send_again"
+	DeadLetterActionActionDiscard   DeadLetterActionAction = "discard"
+)
+
+// AllValues returns all DeadLetterActionAction values.
+func (DeadLetterActionAction) AllValues() []DeadLetterActionAction {
+	return []DeadLetterActionAction{
+		DeadLetterActionActionSendAgain,
+		DeadLetterActionActionDiscard,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s DeadLetterActionAction) MarshalText() ([]byte, error) {
+	switch s {
+	case DeadLetterActionActionSendAgain:
+		return []byte(s), nil
+	case DeadLetterActionActionDiscard:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *DeadLetterActionAction) UnmarshalText(data []byte) error {
+	switch DeadLetterActionAction(data) {
+	case DeadLetterActionActionSendAgain:
+		*s = DeadLetterActionActionSendAgain
+		return nil
+	case DeadLetterActionActionDiscard:
+		*s = DeadLetterActionActionDiscard
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// A page of a list.
+// Ref: #/components/schemas/DeadLetterList
+type DeadLetterList struct {
+	Items []DeadLetter `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *DeadLetterList) GetItems() []DeadLetter {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *DeadLetterList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *DeadLetterList) SetItems(val []DeadLetter) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *DeadLetterList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// What became of each.
+// Ref: #/components/schemas/DeadLetterResult
+type DeadLetterResult struct {
+	Items []DeadLetter `json:"items"`
+	// Whether more wait.
+	Left bool `json:"left"`
+}
+
+// GetItems returns the value of Items.
+func (s *DeadLetterResult) GetItems() []DeadLetter {
+	return s.Items
+}
+
+// GetLeft returns the value of Left.
+func (s *DeadLetterResult) GetLeft() bool {
+	return s.Left
+}
+
+// SetItems sets the value of Items.
+func (s *DeadLetterResult) SetItems(val []DeadLetter) {
+	s.Items = val
+}
+
+// SetLeft sets the value of Left.
+func (s *DeadLetterResult) SetLeft(val bool) {
+	s.Left = val
+}
+
+// What became of it.
+type DeadLetterState string
+
+const (
+	DeadLetterStateWaiting   DeadLetterState = "waiting"
+	DeadLetterStateSentAgain DeadLetterState = "sent_again"
+	DeadLetterStateDiscarded DeadLetterState = "discarded"
+)
+
+// AllValues returns all DeadLetterState values.
+func (DeadLetterState) AllValues() []DeadLetterState {
+	return []DeadLetterState{
+		DeadLetterStateWaiting,
+		DeadLetterStateSentAgain,
+		DeadLetterStateDiscarded,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s DeadLetterState) MarshalText() ([]byte, error) {
+	switch s {
+	case DeadLetterStateWaiting:
+		return []byte(s), nil
+	case DeadLetterStateSentAgain:
+		return []byte(s), nil
+	case DeadLetterStateDiscarded:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *DeadLetterState) UnmarshalText(data []byte) error {
+	switch DeadLetterState(data) {
+	case DeadLetterStateWaiting:
+		*s = DeadLetterStateWaiting
+		return nil
+	case DeadLetterStateSentAgain:
+		*s = DeadLetterStateSentAgain
+		return nil
+	case DeadLetterStateDiscarded:
+		*s = DeadLetterStateDiscarded
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// DeleteWebhookEndpointNoContent is response for DeleteWebhookEndpoint operation.
+type DeleteWebhookEndpointNoContent struct{}
+
 // When it arrived.
 // Ref: #/components/schemas/Delivery
 type Delivery struct {
@@ -1729,6 +2240,43 @@ func (s *DiscountLimits) SetFinance(val OptBasisPoints) {
 // SetWarehouse sets the value of Warehouse.
 func (s *DiscountLimits) SetWarehouse(val OptBasisPoints) {
 	s.Warehouse = val
+}
+
+// EditPreferencesOKHeaders wraps Preferences with response headers.
+type EditPreferencesOKHeaders struct {
+	ETag                OptString
+	IdempotencyReplayed OptBool
+	Response            Preferences
+}
+
+// GetETag returns the value of ETag.
+func (s *EditPreferencesOKHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *EditPreferencesOKHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *EditPreferencesOKHeaders) GetResponse() Preferences {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *EditPreferencesOKHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *EditPreferencesOKHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *EditPreferencesOKHeaders) SetResponse(val Preferences) {
+	s.Response = val
 }
 
 type Email string
@@ -1810,6 +2358,34 @@ func (s *EventData) init() EventData {
 		*s = m
 	}
 	return m
+}
+
+// A page of events.
+// Ref: #/components/schemas/EventFeed
+type EventFeed struct {
+	Items []PublishedEvent `json:"items"`
+	// Where to go on.
+	NextCursor string `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *EventFeed) GetItems() []PublishedEvent {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *EventFeed) GetNextCursor() string {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *EventFeed) SetItems(val []PublishedEvent) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *EventFeed) SetNextCursor(val string) {
+	s.NextCursor = val
 }
 
 // A page of a list.
@@ -1986,6 +2562,32 @@ func (s GetPickListOK) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return s.Data.Read(p)
+}
+
+// GetWebhookEndpointOKHeaders wraps WebhookEndpoint with response headers.
+type GetWebhookEndpointOKHeaders struct {
+	ETag     OptString
+	Response WebhookEndpoint
+}
+
+// GetETag returns the value of ETag.
+func (s *GetWebhookEndpointOKHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetResponse returns the value of Response.
+func (s *GetWebhookEndpointOKHeaders) GetResponse() WebhookEndpoint {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *GetWebhookEndpointOKHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetResponse sets the value of Response.
+func (s *GetWebhookEndpointOKHeaders) SetResponse(val WebhookEndpoint) {
+	s.Response = val
 }
 
 type HearStripeReq struct {
@@ -3345,6 +3947,95 @@ func (s *LineAllocationsItem) SetQuantity(val int64) {
 	s.Quantity = val
 }
 
+type ListDeadLettersState string
+
+const (
+	ListDeadLettersStateWaiting   ListDeadLettersState = "waiting"
+	ListDeadLettersStateSentAgain ListDeadLettersState = "sent_again"
+	ListDeadLettersStateDiscarded ListDeadLettersState = "discarded"
+)
+
+// AllValues returns all ListDeadLettersState values.
+func (ListDeadLettersState) AllValues() []ListDeadLettersState {
+	return []ListDeadLettersState{
+		ListDeadLettersStateWaiting,
+		ListDeadLettersStateSentAgain,
+		ListDeadLettersStateDiscarded,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s ListDeadLettersState) MarshalText() ([]byte, error) {
+	switch s {
+	case ListDeadLettersStateWaiting:
+		return []byte(s), nil
+	case ListDeadLettersStateSentAgain:
+		return []byte(s), nil
+	case ListDeadLettersStateDiscarded:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *ListDeadLettersState) UnmarshalText(data []byte) error {
+	switch ListDeadLettersState(data) {
+	case ListDeadLettersStateWaiting:
+		*s = ListDeadLettersStateWaiting
+		return nil
+	case ListDeadLettersStateSentAgain:
+		*s = ListDeadLettersStateSentAgain
+		return nil
+	case ListDeadLettersStateDiscarded:
+		*s = ListDeadLettersStateDiscarded
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+type ListNotificationsLanguage string
+
+const (
+	ListNotificationsLanguageEn ListNotificationsLanguage = "en"
+	ListNotificationsLanguageZh ListNotificationsLanguage = "zh"
+)
+
+// AllValues returns all ListNotificationsLanguage values.
+func (ListNotificationsLanguage) AllValues() []ListNotificationsLanguage {
+	return []ListNotificationsLanguage{
+		ListNotificationsLanguageEn,
+		ListNotificationsLanguageZh,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s ListNotificationsLanguage) MarshalText() ([]byte, error) {
+	switch s {
+	case ListNotificationsLanguageEn:
+		return []byte(s), nil
+	case ListNotificationsLanguageZh:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *ListNotificationsLanguage) UnmarshalText(data []byte) error {
+	switch ListNotificationsLanguage(data) {
+	case ListNotificationsLanguageEn:
+		*s = ListNotificationsLanguageEn
+		return nil
+	case ListNotificationsLanguageZh:
+		*s = ListNotificationsLanguageZh
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
 type Locale string
 
 // A place where goods are kept. A fresh system has MAIN.
@@ -4048,10 +4739,12 @@ type NewCustomer struct {
 	// Person or company.
 	Name string `json:"name"`
 	// The company's own number for it; unique.
-	Reference   OptString `json:"reference"`
-	Email       OptEmail  `json:"email"`
-	Phone       OptPhone  `json:"phone"`
-	Locale      OptLocale `json:"locale"`
+	Reference OptString `json:"reference"`
+	Email     OptEmail  `json:"email"`
+	Phone     OptPhone  `json:"phone"`
+	Locale    OptLocale `json:"locale"`
+	// An IANA time zone; the company's where it is not said.
+	TimeZone    OptString `json:"time_zone"`
 	Terms       OptTerms  `json:"terms"`
 	CreditLimit OptAmount `json:"credit_limit"`
 	// The responsible salesperson.
@@ -4084,6 +4777,11 @@ func (s *NewCustomer) GetPhone() OptPhone {
 // GetLocale returns the value of Locale.
 func (s *NewCustomer) GetLocale() OptLocale {
 	return s.Locale
+}
+
+// GetTimeZone returns the value of TimeZone.
+func (s *NewCustomer) GetTimeZone() OptString {
+	return s.TimeZone
 }
 
 // GetTerms returns the value of Terms.
@@ -4139,6 +4837,11 @@ func (s *NewCustomer) SetPhone(val OptPhone) {
 // SetLocale sets the value of Locale.
 func (s *NewCustomer) SetLocale(val OptLocale) {
 	s.Locale = val
+}
+
+// SetTimeZone sets the value of TimeZone.
+func (s *NewCustomer) SetTimeZone(val OptString) {
+	s.TimeZone = val
 }
 
 // SetTerms sets the value of Terms.
@@ -5165,6 +5868,45 @@ func (s *NewTransfer) SetNote(val OptString) {
 	s.Note = val
 }
 
+// An endpoint to create.
+// Ref: #/components/schemas/NewWebhookEndpoint
+type NewWebhookEndpoint struct {
+	URL   WebhookURL   `json:"url"`
+	Types WebhookTypes `json:"types"`
+	// What it is for.
+	Description OptString `json:"description"`
+}
+
+// GetURL returns the value of URL.
+func (s *NewWebhookEndpoint) GetURL() WebhookURL {
+	return s.URL
+}
+
+// GetTypes returns the value of Types.
+func (s *NewWebhookEndpoint) GetTypes() WebhookTypes {
+	return s.Types
+}
+
+// GetDescription returns the value of Description.
+func (s *NewWebhookEndpoint) GetDescription() OptString {
+	return s.Description
+}
+
+// SetURL sets the value of URL.
+func (s *NewWebhookEndpoint) SetURL(val WebhookURL) {
+	s.URL = val
+}
+
+// SetTypes sets the value of Types.
+func (s *NewWebhookEndpoint) SetTypes(val WebhookTypes) {
+	s.Types = val
+}
+
+// SetDescription sets the value of Description.
+func (s *NewWebhookEndpoint) SetDescription(val OptString) {
+	s.Description = val
+}
+
 // NewNilInt64 returns new NilInt64 with value set to v.
 func NewNilInt64(v int64) NilInt64 {
 	return NilInt64{
@@ -5253,6 +5995,319 @@ func (o NilString) Or(d string) string {
 		return v
 	}
 	return d
+}
+
+// What somebody is told in the app.
+// Ref: #/components/schemas/Notification
+type Notification struct {
+	ID ID `json:"id"`
+	// Of the event.
+	Type string `json:"type"`
+	// What it is about.
+	Title string `json:"title"`
+	// One line.
+	Text    string `json:"text"`
+	OrderID OptID  `json:"order_id"`
+	// What the event is about.
+	Subject OptString `json:"subject"`
+	// When it happened.
+	At time.Time `json:"at"`
+	// Whether the caller has read it.
+	Read bool `json:"read"`
+}
+
+// GetID returns the value of ID.
+func (s *Notification) GetID() ID {
+	return s.ID
+}
+
+// GetType returns the value of Type.
+func (s *Notification) GetType() string {
+	return s.Type
+}
+
+// GetTitle returns the value of Title.
+func (s *Notification) GetTitle() string {
+	return s.Title
+}
+
+// GetText returns the value of Text.
+func (s *Notification) GetText() string {
+	return s.Text
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *Notification) GetOrderID() OptID {
+	return s.OrderID
+}
+
+// GetSubject returns the value of Subject.
+func (s *Notification) GetSubject() OptString {
+	return s.Subject
+}
+
+// GetAt returns the value of At.
+func (s *Notification) GetAt() time.Time {
+	return s.At
+}
+
+// GetRead returns the value of Read.
+func (s *Notification) GetRead() bool {
+	return s.Read
+}
+
+// SetID sets the value of ID.
+func (s *Notification) SetID(val ID) {
+	s.ID = val
+}
+
+// SetType sets the value of Type.
+func (s *Notification) SetType(val string) {
+	s.Type = val
+}
+
+// SetTitle sets the value of Title.
+func (s *Notification) SetTitle(val string) {
+	s.Title = val
+}
+
+// SetText sets the value of Text.
+func (s *Notification) SetText(val string) {
+	s.Text = val
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *Notification) SetOrderID(val OptID) {
+	s.OrderID = val
+}
+
+// SetSubject sets the value of Subject.
+func (s *Notification) SetSubject(val OptString) {
+	s.Subject = val
+}
+
+// SetAt sets the value of At.
+func (s *Notification) SetAt(val time.Time) {
+	s.At = val
+}
+
+// SetRead sets the value of Read.
+func (s *Notification) SetRead(val bool) {
+	s.Read = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/NotificationList
+type NotificationList struct {
+	Items []Notification `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+	// How many of all are unread, counted up to 100.
+	Unread int64 `json:"unread"`
+}
+
+// GetItems returns the value of Items.
+func (s *NotificationList) GetItems() []Notification {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *NotificationList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// GetUnread returns the value of Unread.
+func (s *NotificationList) GetUnread() int64 {
+	return s.Unread
+}
+
+// SetItems sets the value of Items.
+func (s *NotificationList) SetItems(val []Notification) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *NotificationList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// SetUnread sets the value of Unread.
+func (s *NotificationList) SetUnread(val int64) {
+	s.Unread = val
+}
+
+// How customers and staff are told.
+// Ref: #/components/schemas/NotificationSettings
+type NotificationSettings struct {
+	// Of mail to staff.
+	Language NotificationSettingsLanguage `json:"language"`
+	Email    NotificationSettingsEmail    `json:"email"`
+	SMS      NotificationSettingsSMS      `json:"sms"`
+}
+
+// GetLanguage returns the value of Language.
+func (s *NotificationSettings) GetLanguage() NotificationSettingsLanguage {
+	return s.Language
+}
+
+// GetEmail returns the value of Email.
+func (s *NotificationSettings) GetEmail() NotificationSettingsEmail {
+	return s.Email
+}
+
+// GetSMS returns the value of SMS.
+func (s *NotificationSettings) GetSMS() NotificationSettingsSMS {
+	return s.SMS
+}
+
+// SetLanguage sets the value of Language.
+func (s *NotificationSettings) SetLanguage(val NotificationSettingsLanguage) {
+	s.Language = val
+}
+
+// SetEmail sets the value of Email.
+func (s *NotificationSettings) SetEmail(val NotificationSettingsEmail) {
+	s.Email = val
+}
+
+// SetSMS sets the value of SMS.
+func (s *NotificationSettings) SetSMS(val NotificationSettingsSMS) {
+	s.SMS = val
+}
+
+type NotificationSettingsEmail struct {
+	// Whether customers get mail.
+	Enabled bool `json:"enabled"`
+	// Most mails for one recipient a day.
+	DailyCap int64 `json:"daily_cap"`
+}
+
+// GetEnabled returns the value of Enabled.
+func (s *NotificationSettingsEmail) GetEnabled() bool {
+	return s.Enabled
+}
+
+// GetDailyCap returns the value of DailyCap.
+func (s *NotificationSettingsEmail) GetDailyCap() int64 {
+	return s.DailyCap
+}
+
+// SetEnabled sets the value of Enabled.
+func (s *NotificationSettingsEmail) SetEnabled(val bool) {
+	s.Enabled = val
+}
+
+// SetDailyCap sets the value of DailyCap.
+func (s *NotificationSettingsEmail) SetDailyCap(val int64) {
+	s.DailyCap = val
+}
+
+// Of mail to staff.
+type NotificationSettingsLanguage string
+
+const (
+	NotificationSettingsLanguageEn NotificationSettingsLanguage = "en"
+	NotificationSettingsLanguageZh NotificationSettingsLanguage = "zh"
+)
+
+// AllValues returns all NotificationSettingsLanguage values.
+func (NotificationSettingsLanguage) AllValues() []NotificationSettingsLanguage {
+	return []NotificationSettingsLanguage{
+		NotificationSettingsLanguageEn,
+		NotificationSettingsLanguageZh,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s NotificationSettingsLanguage) MarshalText() ([]byte, error) {
+	switch s {
+	case NotificationSettingsLanguageEn:
+		return []byte(s), nil
+	case NotificationSettingsLanguageZh:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *NotificationSettingsLanguage) UnmarshalText(data []byte) error {
+	switch NotificationSettingsLanguage(data) {
+	case NotificationSettingsLanguageEn:
+		*s = NotificationSettingsLanguageEn
+		return nil
+	case NotificationSettingsLanguageZh:
+		*s = NotificationSettingsLanguageZh
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+type NotificationSettingsSMS struct {
+	// Whether customers get SMS.
+	Enabled bool `json:"enabled"`
+	// Most SMS for one recipient a day.
+	DailyCap int64 `json:"daily_cap"`
+	// From when on none is sent, where the customer is; what comes up waits.
+	QuietFrom OptString `json:"quiet_from"`
+	// Until when; both or none.
+	QuietTo OptString `json:"quiet_to"`
+}
+
+// GetEnabled returns the value of Enabled.
+func (s *NotificationSettingsSMS) GetEnabled() bool {
+	return s.Enabled
+}
+
+// GetDailyCap returns the value of DailyCap.
+func (s *NotificationSettingsSMS) GetDailyCap() int64 {
+	return s.DailyCap
+}
+
+// GetQuietFrom returns the value of QuietFrom.
+func (s *NotificationSettingsSMS) GetQuietFrom() OptString {
+	return s.QuietFrom
+}
+
+// GetQuietTo returns the value of QuietTo.
+func (s *NotificationSettingsSMS) GetQuietTo() OptString {
+	return s.QuietTo
+}
+
+// SetEnabled sets the value of Enabled.
+func (s *NotificationSettingsSMS) SetEnabled(val bool) {
+	s.Enabled = val
+}
+
+// SetDailyCap sets the value of DailyCap.
+func (s *NotificationSettingsSMS) SetDailyCap(val int64) {
+	s.DailyCap = val
+}
+
+// SetQuietFrom sets the value of QuietFrom.
+func (s *NotificationSettingsSMS) SetQuietFrom(val OptString) {
+	s.QuietFrom = val
+}
+
+// SetQuietTo sets the value of QuietTo.
+func (s *NotificationSettingsSMS) SetQuietTo(val OptString) {
+	s.QuietTo = val
+}
+
+// OpenTrackingFound is response for OpenTracking operation.
+type OpenTrackingFound struct {
+	Location OptString
+}
+
+// GetLocation returns the value of Location.
+func (s *OpenTrackingFound) GetLocation() OptString {
+	return s.Location
+}
+
+// SetLocation sets the value of Location.
+func (s *OpenTrackingFound) SetLocation(val OptString) {
+	s.Location = val
 }
 
 // NewOptAddress returns new OptAddress with value set to v.
@@ -5617,6 +6672,98 @@ func (o OptCapture) Get() (v Capture, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptCapture) Or(d Capture) Capture {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptChoosePreferencesReqEmail returns new OptChoosePreferencesReqEmail with value set to v.
+func NewOptChoosePreferencesReqEmail(v ChoosePreferencesReqEmail) OptChoosePreferencesReqEmail {
+	return OptChoosePreferencesReqEmail{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptChoosePreferencesReqEmail is optional ChoosePreferencesReqEmail.
+type OptChoosePreferencesReqEmail struct {
+	Value ChoosePreferencesReqEmail
+	Set   bool
+}
+
+// IsSet returns true if OptChoosePreferencesReqEmail was set.
+func (o OptChoosePreferencesReqEmail) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptChoosePreferencesReqEmail) Reset() {
+	var v ChoosePreferencesReqEmail
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptChoosePreferencesReqEmail) SetTo(v ChoosePreferencesReqEmail) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptChoosePreferencesReqEmail) Get() (v ChoosePreferencesReqEmail, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptChoosePreferencesReqEmail) Or(d ChoosePreferencesReqEmail) ChoosePreferencesReqEmail {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptChoosePreferencesReqSMS returns new OptChoosePreferencesReqSMS with value set to v.
+func NewOptChoosePreferencesReqSMS(v ChoosePreferencesReqSMS) OptChoosePreferencesReqSMS {
+	return OptChoosePreferencesReqSMS{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptChoosePreferencesReqSMS is optional ChoosePreferencesReqSMS.
+type OptChoosePreferencesReqSMS struct {
+	Value ChoosePreferencesReqSMS
+	Set   bool
+}
+
+// IsSet returns true if OptChoosePreferencesReqSMS was set.
+func (o OptChoosePreferencesReqSMS) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptChoosePreferencesReqSMS) Reset() {
+	var v ChoosePreferencesReqSMS
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptChoosePreferencesReqSMS) SetTo(v ChoosePreferencesReqSMS) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptChoosePreferencesReqSMS) Get() (v ChoosePreferencesReqSMS, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptChoosePreferencesReqSMS) Or(d ChoosePreferencesReqSMS) ChoosePreferencesReqSMS {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -6405,6 +7552,98 @@ func (o OptInvoiceStatus) Or(d InvoiceStatus) InvoiceStatus {
 	return d
 }
 
+// NewOptListDeadLettersState returns new OptListDeadLettersState with value set to v.
+func NewOptListDeadLettersState(v ListDeadLettersState) OptListDeadLettersState {
+	return OptListDeadLettersState{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptListDeadLettersState is optional ListDeadLettersState.
+type OptListDeadLettersState struct {
+	Value ListDeadLettersState
+	Set   bool
+}
+
+// IsSet returns true if OptListDeadLettersState was set.
+func (o OptListDeadLettersState) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptListDeadLettersState) Reset() {
+	var v ListDeadLettersState
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptListDeadLettersState) SetTo(v ListDeadLettersState) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptListDeadLettersState) Get() (v ListDeadLettersState, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptListDeadLettersState) Or(d ListDeadLettersState) ListDeadLettersState {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptListNotificationsLanguage returns new OptListNotificationsLanguage with value set to v.
+func NewOptListNotificationsLanguage(v ListNotificationsLanguage) OptListNotificationsLanguage {
+	return OptListNotificationsLanguage{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptListNotificationsLanguage is optional ListNotificationsLanguage.
+type OptListNotificationsLanguage struct {
+	Value ListNotificationsLanguage
+	Set   bool
+}
+
+// IsSet returns true if OptListNotificationsLanguage was set.
+func (o OptListNotificationsLanguage) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptListNotificationsLanguage) Reset() {
+	var v ListNotificationsLanguage
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptListNotificationsLanguage) SetTo(v ListNotificationsLanguage) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptListNotificationsLanguage) Get() (v ListNotificationsLanguage, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptListNotificationsLanguage) Or(d ListNotificationsLanguage) ListNotificationsLanguage {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptLocale returns new OptLocale with value set to v.
 func NewOptLocale(v Locale) OptLocale {
 	return OptLocale{
@@ -6857,6 +8096,52 @@ func (o OptNilString) Get() (v string, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptNilString) Or(d string) string {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptNotificationSettings returns new OptNotificationSettings with value set to v.
+func NewOptNotificationSettings(v NotificationSettings) OptNotificationSettings {
+	return OptNotificationSettings{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptNotificationSettings is optional NotificationSettings.
+type OptNotificationSettings struct {
+	Value NotificationSettings
+	Set   bool
+}
+
+// IsSet returns true if OptNotificationSettings was set.
+func (o OptNotificationSettings) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptNotificationSettings) Reset() {
+	var v NotificationSettings
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptNotificationSettings) SetTo(v NotificationSettings) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptNotificationSettings) Get() (v NotificationSettings, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptNotificationSettings) Or(d NotificationSettings) NotificationSettings {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -7783,6 +9068,52 @@ func (o OptVoidPayment) Or(d VoidPayment) VoidPayment {
 	return d
 }
 
+// NewOptWebhookURL returns new OptWebhookURL with value set to v.
+func NewOptWebhookURL(v WebhookURL) OptWebhookURL {
+	return OptWebhookURL{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptWebhookURL is optional WebhookURL.
+type OptWebhookURL struct {
+	Value WebhookURL
+	Set   bool
+}
+
+// IsSet returns true if OptWebhookURL was set.
+func (o OptWebhookURL) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptWebhookURL) Reset() {
+	var v WebhookURL
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptWebhookURL) SetTo(v WebhookURL) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptWebhookURL) Get() (v WebhookURL, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptWebhookURL) Or(d WebhookURL) WebhookURL {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
 // NewOptWeight returns new OptWeight with value set to v.
 func NewOptWeight(v Weight) OptWeight {
 	return OptWeight{
@@ -8516,6 +9847,21 @@ func (s *OrderStatus) UnmarshalText(data []byte) error {
 }
 
 type Packages int
+
+// PayTrackedSeeOther is response for PayTracked operation.
+type PayTrackedSeeOther struct {
+	Location OptString
+}
+
+// GetLocation returns the value of Location.
+func (s *PayTrackedSeeOther) GetLocation() OptString {
+	return s.Location
+}
+
+// SetLocation sets the value of Location.
+func (s *PayTrackedSeeOther) SetLocation(val OptString) {
+	s.Location = val
+}
 
 // Money that comes in for an order.
 // Ref: #/components/schemas/Payment
@@ -9413,6 +10759,113 @@ func (s *PickLine) SetQuantity(val Quantity) {
 
 type PositiveAmount int64
 
+// By which ways a customer is told.
+// Ref: #/components/schemas/Preferences
+type Preferences struct {
+	CustomerID ID `json:"customer_id"`
+	// Whether by mail.
+	Email bool `json:"email"`
+	// Whether by SMS.
+	SMS bool `json:"sms"`
+	// Counts the changes; the ETag.
+	Version int64 `json:"version"`
+}
+
+// GetCustomerID returns the value of CustomerID.
+func (s *Preferences) GetCustomerID() ID {
+	return s.CustomerID
+}
+
+// GetEmail returns the value of Email.
+func (s *Preferences) GetEmail() bool {
+	return s.Email
+}
+
+// GetSMS returns the value of SMS.
+func (s *Preferences) GetSMS() bool {
+	return s.SMS
+}
+
+// GetVersion returns the value of Version.
+func (s *Preferences) GetVersion() int64 {
+	return s.Version
+}
+
+// SetCustomerID sets the value of CustomerID.
+func (s *Preferences) SetCustomerID(val ID) {
+	s.CustomerID = val
+}
+
+// SetEmail sets the value of Email.
+func (s *Preferences) SetEmail(val bool) {
+	s.Email = val
+}
+
+// SetSMS sets the value of SMS.
+func (s *Preferences) SetSMS(val bool) {
+	s.SMS = val
+}
+
+// SetVersion sets the value of Version.
+func (s *Preferences) SetVersion(val int64) {
+	s.Version = val
+}
+
+// What to change.
+// Ref: #/components/schemas/PreferencesEdit
+type PreferencesEdit struct {
+	// Whether by mail.
+	Email OptBool `json:"email"`
+	// Whether by SMS.
+	SMS OptBool `json:"sms"`
+}
+
+// GetEmail returns the value of Email.
+func (s *PreferencesEdit) GetEmail() OptBool {
+	return s.Email
+}
+
+// GetSMS returns the value of SMS.
+func (s *PreferencesEdit) GetSMS() OptBool {
+	return s.SMS
+}
+
+// SetEmail sets the value of Email.
+func (s *PreferencesEdit) SetEmail(val OptBool) {
+	s.Email = val
+}
+
+// SetSMS sets the value of SMS.
+func (s *PreferencesEdit) SetSMS(val OptBool) {
+	s.SMS = val
+}
+
+// PreferencesHeaders wraps Preferences with response headers.
+type PreferencesHeaders struct {
+	ETag     OptString
+	Response Preferences
+}
+
+// GetETag returns the value of ETag.
+func (s *PreferencesHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetResponse returns the value of Response.
+func (s *PreferencesHeaders) GetResponse() Preferences {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *PreferencesHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetResponse sets the value of Response.
+func (s *PreferencesHeaders) SetResponse(val Preferences) {
+	s.Response = val
+}
+
 // Its price by currency, in minor units.
 // Ref: #/components/schemas/Prices
 type Prices map[string]int64
@@ -10247,7 +11700,133 @@ func (s *ProofStatus) UnmarshalText(data []byte) error {
 	}
 }
 
+// What happened, as it is published, sent and replayed (docs/events.md).
+// Ref: #/components/schemas/PublishedEvent
+type PublishedEvent struct {
+	// Of this shape.
+	Version int64 `json:"version"`
+	ID      ID    `json:"id"`
+	// What happened.
+	Type string `json:"type"`
+	// To what.
+	Subject string `json:"subject"`
+	// Its place among the subject's events.
+	Seq int64 `json:"seq"`
+	// When.
+	At time.Time `json:"at"`
+	// Who did it.
+	Actor string    `json:"actor"`
+	Data  EventData `json:"data"`
+}
+
+// GetVersion returns the value of Version.
+func (s *PublishedEvent) GetVersion() int64 {
+	return s.Version
+}
+
+// GetID returns the value of ID.
+func (s *PublishedEvent) GetID() ID {
+	return s.ID
+}
+
+// GetType returns the value of Type.
+func (s *PublishedEvent) GetType() string {
+	return s.Type
+}
+
+// GetSubject returns the value of Subject.
+func (s *PublishedEvent) GetSubject() string {
+	return s.Subject
+}
+
+// GetSeq returns the value of Seq.
+func (s *PublishedEvent) GetSeq() int64 {
+	return s.Seq
+}
+
+// GetAt returns the value of At.
+func (s *PublishedEvent) GetAt() time.Time {
+	return s.At
+}
+
+// GetActor returns the value of Actor.
+func (s *PublishedEvent) GetActor() string {
+	return s.Actor
+}
+
+// GetData returns the value of Data.
+func (s *PublishedEvent) GetData() EventData {
+	return s.Data
+}
+
+// SetVersion sets the value of Version.
+func (s *PublishedEvent) SetVersion(val int64) {
+	s.Version = val
+}
+
+// SetID sets the value of ID.
+func (s *PublishedEvent) SetID(val ID) {
+	s.ID = val
+}
+
+// SetType sets the value of Type.
+func (s *PublishedEvent) SetType(val string) {
+	s.Type = val
+}
+
+// SetSubject sets the value of Subject.
+func (s *PublishedEvent) SetSubject(val string) {
+	s.Subject = val
+}
+
+// SetSeq sets the value of Seq.
+func (s *PublishedEvent) SetSeq(val int64) {
+	s.Seq = val
+}
+
+// SetAt sets the value of At.
+func (s *PublishedEvent) SetAt(val time.Time) {
+	s.At = val
+}
+
+// SetActor sets the value of Actor.
+func (s *PublishedEvent) SetActor(val string) {
+	s.Actor = val
+}
+
+// SetData sets the value of Data.
+func (s *PublishedEvent) SetData(val EventData) {
+	s.Data = val
+}
+
 type Quantity int64
+
+// What was read.
+// Ref: #/components/schemas/ReadNotifications
+type ReadNotifications struct {
+	UpTo OptID `json:"up_to"`
+	Ids  []ID  `json:"ids"`
+}
+
+// GetUpTo returns the value of UpTo.
+func (s *ReadNotifications) GetUpTo() OptID {
+	return s.UpTo
+}
+
+// GetIds returns the value of Ids.
+func (s *ReadNotifications) GetIds() []ID {
+	return s.Ids
+}
+
+// SetUpTo sets the value of UpTo.
+func (s *ReadNotifications) SetUpTo(val OptID) {
+	s.UpTo = val
+}
+
+// SetIds sets the value of Ids.
+func (s *ReadNotifications) SetIds(val []ID) {
+	s.Ids = val
+}
 
 // What customers owe, by age.
 // Ref: #/components/schemas/Receivables
@@ -10286,6 +11865,22 @@ func (s *Receivables) SetItems(val []Ageing) {
 // SetTotals sets the value of Totals.
 func (s *Receivables) SetTotals(val []Ageing) {
 	s.Totals = val
+}
+
+// What to send once more.
+// Ref: #/components/schemas/Redelivery
+type Redelivery struct {
+	Attempt ID `json:"attempt"`
+}
+
+// GetAttempt returns the value of Attempt.
+func (s *Redelivery) GetAttempt() ID {
+	return s.Attempt
+}
+
+// SetAttempt sets the value of Attempt.
+func (s *Redelivery) SetAttempt(val ID) {
+	s.Attempt = val
 }
 
 // Money that goes back.
@@ -10548,6 +12143,43 @@ func (s *RefundStatus) UnmarshalText(data []byte) error {
 	default:
 		return errors.Errorf("invalid value: %q", data)
 	}
+}
+
+// RenewTrackingCreatedHeaders wraps TrackingLink with response headers.
+type RenewTrackingCreatedHeaders struct {
+	ETag                OptString
+	IdempotencyReplayed OptBool
+	Response            TrackingLink
+}
+
+// GetETag returns the value of ETag.
+func (s *RenewTrackingCreatedHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *RenewTrackingCreatedHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *RenewTrackingCreatedHeaders) GetResponse() TrackingLink {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *RenewTrackingCreatedHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *RenewTrackingCreatedHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *RenewTrackingCreatedHeaders) SetResponse(val TrackingLink) {
+	s.Response = val
 }
 
 // What somebody found.
@@ -10823,7 +12455,294 @@ func (s *ReversePayment) SetReason(val string) {
 	s.Reason = val
 }
 
+// RevokeTrackingNoContent is response for RevokeTracking operation.
+type RevokeTrackingNoContent struct{}
+
 type SKU string
+
+// A message to somebody.
+// Ref: #/components/schemas/Sent
+type Sent struct {
+	ID ID `json:"id"`
+	// Of the event.
+	Type string `json:"type"`
+	// By which way.
+	Channel SentChannel `json:"channel"`
+	// An address, a number, or a role.
+	To string `json:"to"`
+	// `unknown`: it was handed over, and no answer came.
+	Status SentStatus `json:"status"`
+	// Why it was not sent, or waits: opted_out, quiet_hours, daily_cap, no_address, bad_number,
+	// switched_off, restored, or what the sender answered.
+	Reason OptString `json:"reason"`
+	// How often it was tried.
+	Attempts int64 `json:"attempts"`
+	// Of an SMS.
+	Parts OptInt64 `json:"parts"`
+	// When the event happened.
+	At time.Time `json:"at"`
+	// When it was sent.
+	SentAt OptDateTime `json:"sent_at"`
+	// When it is tried next.
+	DueAt OptDateTime `json:"due_at"`
+}
+
+// GetID returns the value of ID.
+func (s *Sent) GetID() ID {
+	return s.ID
+}
+
+// GetType returns the value of Type.
+func (s *Sent) GetType() string {
+	return s.Type
+}
+
+// GetChannel returns the value of Channel.
+func (s *Sent) GetChannel() SentChannel {
+	return s.Channel
+}
+
+// GetTo returns the value of To.
+func (s *Sent) GetTo() string {
+	return s.To
+}
+
+// GetStatus returns the value of Status.
+func (s *Sent) GetStatus() SentStatus {
+	return s.Status
+}
+
+// GetReason returns the value of Reason.
+func (s *Sent) GetReason() OptString {
+	return s.Reason
+}
+
+// GetAttempts returns the value of Attempts.
+func (s *Sent) GetAttempts() int64 {
+	return s.Attempts
+}
+
+// GetParts returns the value of Parts.
+func (s *Sent) GetParts() OptInt64 {
+	return s.Parts
+}
+
+// GetAt returns the value of At.
+func (s *Sent) GetAt() time.Time {
+	return s.At
+}
+
+// GetSentAt returns the value of SentAt.
+func (s *Sent) GetSentAt() OptDateTime {
+	return s.SentAt
+}
+
+// GetDueAt returns the value of DueAt.
+func (s *Sent) GetDueAt() OptDateTime {
+	return s.DueAt
+}
+
+// SetID sets the value of ID.
+func (s *Sent) SetID(val ID) {
+	s.ID = val
+}
+
+// SetType sets the value of Type.
+func (s *Sent) SetType(val string) {
+	s.Type = val
+}
+
+// SetChannel sets the value of Channel.
+func (s *Sent) SetChannel(val SentChannel) {
+	s.Channel = val
+}
+
+// SetTo sets the value of To.
+func (s *Sent) SetTo(val string) {
+	s.To = val
+}
+
+// SetStatus sets the value of Status.
+func (s *Sent) SetStatus(val SentStatus) {
+	s.Status = val
+}
+
+// SetReason sets the value of Reason.
+func (s *Sent) SetReason(val OptString) {
+	s.Reason = val
+}
+
+// SetAttempts sets the value of Attempts.
+func (s *Sent) SetAttempts(val int64) {
+	s.Attempts = val
+}
+
+// SetParts sets the value of Parts.
+func (s *Sent) SetParts(val OptInt64) {
+	s.Parts = val
+}
+
+// SetAt sets the value of At.
+func (s *Sent) SetAt(val time.Time) {
+	s.At = val
+}
+
+// SetSentAt sets the value of SentAt.
+func (s *Sent) SetSentAt(val OptDateTime) {
+	s.SentAt = val
+}
+
+// SetDueAt sets the value of DueAt.
+func (s *Sent) SetDueAt(val OptDateTime) {
+	s.DueAt = val
+}
+
+// By which way.
+type SentChannel string
+
+const (
+	SentChannelEmail      SentChannel = "email"
+	SentChannelSMS        SentChannel = "sms"
+	SentChannelStaffEmail SentChannel = "staff_email"
+)
+
+// AllValues returns all SentChannel values.
+func (SentChannel) AllValues() []SentChannel {
+	return []SentChannel{
+		SentChannelEmail,
+		SentChannelSMS,
+		SentChannelStaffEmail,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s SentChannel) MarshalText() ([]byte, error) {
+	switch s {
+	case SentChannelEmail:
+		return []byte(s), nil
+	case SentChannelSMS:
+		return []byte(s), nil
+	case SentChannelStaffEmail:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *SentChannel) UnmarshalText(data []byte) error {
+	switch SentChannel(data) {
+	case SentChannelEmail:
+		*s = SentChannelEmail
+		return nil
+	case SentChannelSMS:
+		*s = SentChannelSMS
+		return nil
+	case SentChannelStaffEmail:
+		*s = SentChannelStaffEmail
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// A page of a list.
+// Ref: #/components/schemas/SentList
+type SentList struct {
+	Items []Sent `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *SentList) GetItems() []Sent {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *SentList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *SentList) SetItems(val []Sent) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *SentList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// `unknown`: it was handed over, and no answer came.
+type SentStatus string
+
+const (
+	SentStatusWaiting SentStatus = "waiting"
+	SentStatusSending SentStatus = "sending"
+	SentStatusSent    SentStatus = "sent"
+	SentStatusSkipped SentStatus = "skipped"
+	SentStatusFailed  SentStatus = "failed"
+	SentStatusUnknown SentStatus = "unknown"
+)
+
+// AllValues returns all SentStatus values.
+func (SentStatus) AllValues() []SentStatus {
+	return []SentStatus{
+		SentStatusWaiting,
+		SentStatusSending,
+		SentStatusSent,
+		SentStatusSkipped,
+		SentStatusFailed,
+		SentStatusUnknown,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s SentStatus) MarshalText() ([]byte, error) {
+	switch s {
+	case SentStatusWaiting:
+		return []byte(s), nil
+	case SentStatusSending:
+		return []byte(s), nil
+	case SentStatusSent:
+		return []byte(s), nil
+	case SentStatusSkipped:
+		return []byte(s), nil
+	case SentStatusFailed:
+		return []byte(s), nil
+	case SentStatusUnknown:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *SentStatus) UnmarshalText(data []byte) error {
+	switch SentStatus(data) {
+	case SentStatusWaiting:
+		*s = SentStatusWaiting
+		return nil
+	case SentStatusSending:
+		*s = SentStatusSending
+		return nil
+	case SentStatusSent:
+		*s = SentStatusSent
+		return nil
+	case SentStatusSkipped:
+		*s = SentStatusSkipped
+		return nil
+	case SentStatusFailed:
+		*s = SentStatusFailed
+		return nil
+	case SentStatusUnknown:
+		*s = SentStatusUnknown
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
 
 // The company's settings.
 // Ref: #/components/schemas/Settings
@@ -10831,14 +12750,15 @@ type Settings struct {
 	Company  Company  `json:"company"`
 	Currency Currency `json:"currency"`
 	// An IANA time zone.
-	TimeZone       string             `json:"time_zone"`
-	Tax            Tax                `json:"tax"`
-	DiscountLimits DiscountLimits     `json:"discount_limits"`
-	Allocation     AllocationStrategy `json:"allocation"`
-	Carriers       Carriers           `json:"carriers"`
-	ShipUnpaid     ShipUnpaid         `json:"ship_unpaid"`
-	Payments       PaymentSettings    `json:"payments"`
-	Invoices       InvoiceSettings    `json:"invoices"`
+	TimeZone       string               `json:"time_zone"`
+	Tax            Tax                  `json:"tax"`
+	DiscountLimits DiscountLimits       `json:"discount_limits"`
+	Allocation     AllocationStrategy   `json:"allocation"`
+	Carriers       Carriers             `json:"carriers"`
+	ShipUnpaid     ShipUnpaid           `json:"ship_unpaid"`
+	Payments       PaymentSettings      `json:"payments"`
+	Invoices       InvoiceSettings      `json:"invoices"`
+	Notifications  NotificationSettings `json:"notifications"`
 	// Counts the changes; the ETag.
 	Version int64 `json:"version"`
 }
@@ -10891,6 +12811,11 @@ func (s *Settings) GetPayments() PaymentSettings {
 // GetInvoices returns the value of Invoices.
 func (s *Settings) GetInvoices() InvoiceSettings {
 	return s.Invoices
+}
+
+// GetNotifications returns the value of Notifications.
+func (s *Settings) GetNotifications() NotificationSettings {
+	return s.Notifications
 }
 
 // GetVersion returns the value of Version.
@@ -10948,6 +12873,11 @@ func (s *Settings) SetInvoices(val InvoiceSettings) {
 	s.Invoices = val
 }
 
+// SetNotifications sets the value of Notifications.
+func (s *Settings) SetNotifications(val NotificationSettings) {
+	s.Notifications = val
+}
+
 // SetVersion sets the value of Version.
 func (s *Settings) SetVersion(val int64) {
 	s.Version = val
@@ -10959,14 +12889,15 @@ type SettingsEdit struct {
 	Company  OptCompany  `json:"company"`
 	Currency OptCurrency `json:"currency"`
 	// An IANA time zone.
-	TimeZone       OptString             `json:"time_zone"`
-	Tax            OptSettingsEditTax    `json:"tax"`
-	DiscountLimits OptDiscountLimits     `json:"discount_limits"`
-	Allocation     OptAllocationStrategy `json:"allocation"`
-	Carriers       Carriers              `json:"carriers"`
-	ShipUnpaid     ShipUnpaid            `json:"ship_unpaid"`
-	Payments       OptPaymentSettings    `json:"payments"`
-	Invoices       OptInvoiceSettings    `json:"invoices"`
+	TimeZone       OptString               `json:"time_zone"`
+	Tax            OptSettingsEditTax      `json:"tax"`
+	DiscountLimits OptDiscountLimits       `json:"discount_limits"`
+	Allocation     OptAllocationStrategy   `json:"allocation"`
+	Carriers       Carriers                `json:"carriers"`
+	ShipUnpaid     ShipUnpaid              `json:"ship_unpaid"`
+	Payments       OptPaymentSettings      `json:"payments"`
+	Invoices       OptInvoiceSettings      `json:"invoices"`
+	Notifications  OptNotificationSettings `json:"notifications"`
 }
 
 // GetCompany returns the value of Company.
@@ -11019,6 +12950,11 @@ func (s *SettingsEdit) GetInvoices() OptInvoiceSettings {
 	return s.Invoices
 }
 
+// GetNotifications returns the value of Notifications.
+func (s *SettingsEdit) GetNotifications() OptNotificationSettings {
+	return s.Notifications
+}
+
 // SetCompany sets the value of Company.
 func (s *SettingsEdit) SetCompany(val OptCompany) {
 	s.Company = val
@@ -11067,6 +13003,11 @@ func (s *SettingsEdit) SetPayments(val OptPaymentSettings) {
 // SetInvoices sets the value of Invoices.
 func (s *SettingsEdit) SetInvoices(val OptInvoiceSettings) {
 	s.Invoices = val
+}
+
+// SetNotifications sets the value of Notifications.
+func (s *SettingsEdit) SetNotifications(val OptNotificationSettings) {
+	s.Notifications = val
 }
 
 type SettingsEditTax struct {
@@ -11668,6 +13609,20 @@ func (s *ShipmentStatus) UnmarshalText(data []byte) error {
 	}
 }
 
+type ShowPreferencesOK struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s ShowPreferencesOK) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
 // A SKU's stock: available = on_hand − reserved, in all and at each location.
 // Ref: #/components/schemas/Stock
 type Stock struct {
@@ -12036,6 +13991,528 @@ func (s *Token) SetToken(val string) {
 // SetScopes sets the value of Scopes.
 func (s *Token) SetScopes(val []string) {
 	s.Scopes = val
+}
+
+type TrackOKTextHTML struct {
+	Data io.Reader
+}
+
+// Read reads data from the Data reader.
+//
+// Kept to satisfy the io.Reader interface.
+func (s TrackOKTextHTML) Read(p []byte) (n int, err error) {
+	if s.Data == nil {
+		return 0, io.EOF
+	}
+	return s.Data.Read(p)
+}
+
+// TrackOKTextHTMLHeaders wraps TrackOKTextHTML with response headers.
+type TrackOKTextHTMLHeaders struct {
+	ETag     OptString
+	Response TrackOKTextHTML
+}
+
+// GetETag returns the value of ETag.
+func (s *TrackOKTextHTMLHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetResponse returns the value of Response.
+func (s *TrackOKTextHTMLHeaders) GetResponse() TrackOKTextHTML {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *TrackOKTextHTMLHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetResponse sets the value of Response.
+func (s *TrackOKTextHTMLHeaders) SetResponse(val TrackOKTextHTML) {
+	s.Response = val
+}
+
+func (*TrackOKTextHTMLHeaders) trackRes() {}
+
+// How an order stands, for its customer.
+// Ref: #/components/schemas/Tracked
+type Tracked struct {
+	// The order's number.
+	Number string `json:"number"`
+	// Who sells.
+	Company string `json:"company"`
+	// Of whom it goes to.
+	FirstName OptString `json:"first_name"`
+	// Where it goes to.
+	City          OptString     `json:"city"`
+	Status        OrderStatus   `json:"status"`
+	PaymentStatus PaymentStatus `json:"payment_status"`
+	Currency      Currency      `json:"currency"`
+	// What it costs.
+	Total int64 `json:"total"`
+	// What is still to pay.
+	Balance int64 `json:"balance"`
+	// Where a POST leads to a page to pay at; absent when nothing is to pay there.
+	PayURL OptString `json:"pay_url"`
+	// When it was confirmed.
+	PlacedAt  OptDateTime            `json:"placed_at"`
+	Timeline  []TrackedTimelineItem  `json:"timeline"`
+	Lines     []TrackedLinesItem     `json:"lines"`
+	Shipments []TrackedShipmentsItem `json:"shipments"`
+}
+
+// GetNumber returns the value of Number.
+func (s *Tracked) GetNumber() string {
+	return s.Number
+}
+
+// GetCompany returns the value of Company.
+func (s *Tracked) GetCompany() string {
+	return s.Company
+}
+
+// GetFirstName returns the value of FirstName.
+func (s *Tracked) GetFirstName() OptString {
+	return s.FirstName
+}
+
+// GetCity returns the value of City.
+func (s *Tracked) GetCity() OptString {
+	return s.City
+}
+
+// GetStatus returns the value of Status.
+func (s *Tracked) GetStatus() OrderStatus {
+	return s.Status
+}
+
+// GetPaymentStatus returns the value of PaymentStatus.
+func (s *Tracked) GetPaymentStatus() PaymentStatus {
+	return s.PaymentStatus
+}
+
+// GetCurrency returns the value of Currency.
+func (s *Tracked) GetCurrency() Currency {
+	return s.Currency
+}
+
+// GetTotal returns the value of Total.
+func (s *Tracked) GetTotal() int64 {
+	return s.Total
+}
+
+// GetBalance returns the value of Balance.
+func (s *Tracked) GetBalance() int64 {
+	return s.Balance
+}
+
+// GetPayURL returns the value of PayURL.
+func (s *Tracked) GetPayURL() OptString {
+	return s.PayURL
+}
+
+// GetPlacedAt returns the value of PlacedAt.
+func (s *Tracked) GetPlacedAt() OptDateTime {
+	return s.PlacedAt
+}
+
+// GetTimeline returns the value of Timeline.
+func (s *Tracked) GetTimeline() []TrackedTimelineItem {
+	return s.Timeline
+}
+
+// GetLines returns the value of Lines.
+func (s *Tracked) GetLines() []TrackedLinesItem {
+	return s.Lines
+}
+
+// GetShipments returns the value of Shipments.
+func (s *Tracked) GetShipments() []TrackedShipmentsItem {
+	return s.Shipments
+}
+
+// SetNumber sets the value of Number.
+func (s *Tracked) SetNumber(val string) {
+	s.Number = val
+}
+
+// SetCompany sets the value of Company.
+func (s *Tracked) SetCompany(val string) {
+	s.Company = val
+}
+
+// SetFirstName sets the value of FirstName.
+func (s *Tracked) SetFirstName(val OptString) {
+	s.FirstName = val
+}
+
+// SetCity sets the value of City.
+func (s *Tracked) SetCity(val OptString) {
+	s.City = val
+}
+
+// SetStatus sets the value of Status.
+func (s *Tracked) SetStatus(val OrderStatus) {
+	s.Status = val
+}
+
+// SetPaymentStatus sets the value of PaymentStatus.
+func (s *Tracked) SetPaymentStatus(val PaymentStatus) {
+	s.PaymentStatus = val
+}
+
+// SetCurrency sets the value of Currency.
+func (s *Tracked) SetCurrency(val Currency) {
+	s.Currency = val
+}
+
+// SetTotal sets the value of Total.
+func (s *Tracked) SetTotal(val int64) {
+	s.Total = val
+}
+
+// SetBalance sets the value of Balance.
+func (s *Tracked) SetBalance(val int64) {
+	s.Balance = val
+}
+
+// SetPayURL sets the value of PayURL.
+func (s *Tracked) SetPayURL(val OptString) {
+	s.PayURL = val
+}
+
+// SetPlacedAt sets the value of PlacedAt.
+func (s *Tracked) SetPlacedAt(val OptDateTime) {
+	s.PlacedAt = val
+}
+
+// SetTimeline sets the value of Timeline.
+func (s *Tracked) SetTimeline(val []TrackedTimelineItem) {
+	s.Timeline = val
+}
+
+// SetLines sets the value of Lines.
+func (s *Tracked) SetLines(val []TrackedLinesItem) {
+	s.Lines = val
+}
+
+// SetShipments sets the value of Shipments.
+func (s *Tracked) SetShipments(val []TrackedShipmentsItem) {
+	s.Shipments = val
+}
+
+// TrackedHeaders wraps Tracked with response headers.
+type TrackedHeaders struct {
+	ETag     OptString
+	Response Tracked
+}
+
+// GetETag returns the value of ETag.
+func (s *TrackedHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetResponse returns the value of Response.
+func (s *TrackedHeaders) GetResponse() Tracked {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *TrackedHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetResponse sets the value of Response.
+func (s *TrackedHeaders) SetResponse(val Tracked) {
+	s.Response = val
+}
+
+func (*TrackedHeaders) trackRes() {}
+
+type TrackedLinesItem struct {
+	// What it is.
+	Name string `json:"name"`
+	// Ordered.
+	Quantity int64 `json:"quantity"`
+	// Of it has left.
+	Shipped int64 `json:"shipped"`
+}
+
+// GetName returns the value of Name.
+func (s *TrackedLinesItem) GetName() string {
+	return s.Name
+}
+
+// GetQuantity returns the value of Quantity.
+func (s *TrackedLinesItem) GetQuantity() int64 {
+	return s.Quantity
+}
+
+// GetShipped returns the value of Shipped.
+func (s *TrackedLinesItem) GetShipped() int64 {
+	return s.Shipped
+}
+
+// SetName sets the value of Name.
+func (s *TrackedLinesItem) SetName(val string) {
+	s.Name = val
+}
+
+// SetQuantity sets the value of Quantity.
+func (s *TrackedLinesItem) SetQuantity(val int64) {
+	s.Quantity = val
+}
+
+// SetShipped sets the value of Shipped.
+func (s *TrackedLinesItem) SetShipped(val int64) {
+	s.Shipped = val
+}
+
+type TrackedShipmentsItem struct {
+	// The shipment's number.
+	Number string `json:"number"`
+	// How far it is.
+	Status TrackedShipmentsItemStatus `json:"status"`
+	// Who carries it.
+	Carrier OptString `json:"carrier"`
+	// The carrier's number.
+	TrackingNumber OptString `json:"tracking_number"`
+	// The carrier's page.
+	TrackingURL OptString `json:"tracking_url"`
+	// When it left.
+	ShippedAt time.Time `json:"shipped_at"`
+	// When it arrived.
+	DeliveredAt OptDateTime `json:"delivered_at"`
+}
+
+// GetNumber returns the value of Number.
+func (s *TrackedShipmentsItem) GetNumber() string {
+	return s.Number
+}
+
+// GetStatus returns the value of Status.
+func (s *TrackedShipmentsItem) GetStatus() TrackedShipmentsItemStatus {
+	return s.Status
+}
+
+// GetCarrier returns the value of Carrier.
+func (s *TrackedShipmentsItem) GetCarrier() OptString {
+	return s.Carrier
+}
+
+// GetTrackingNumber returns the value of TrackingNumber.
+func (s *TrackedShipmentsItem) GetTrackingNumber() OptString {
+	return s.TrackingNumber
+}
+
+// GetTrackingURL returns the value of TrackingURL.
+func (s *TrackedShipmentsItem) GetTrackingURL() OptString {
+	return s.TrackingURL
+}
+
+// GetShippedAt returns the value of ShippedAt.
+func (s *TrackedShipmentsItem) GetShippedAt() time.Time {
+	return s.ShippedAt
+}
+
+// GetDeliveredAt returns the value of DeliveredAt.
+func (s *TrackedShipmentsItem) GetDeliveredAt() OptDateTime {
+	return s.DeliveredAt
+}
+
+// SetNumber sets the value of Number.
+func (s *TrackedShipmentsItem) SetNumber(val string) {
+	s.Number = val
+}
+
+// SetStatus sets the value of Status.
+func (s *TrackedShipmentsItem) SetStatus(val TrackedShipmentsItemStatus) {
+	s.Status = val
+}
+
+// SetCarrier sets the value of Carrier.
+func (s *TrackedShipmentsItem) SetCarrier(val OptString) {
+	s.Carrier = val
+}
+
+// SetTrackingNumber sets the value of TrackingNumber.
+func (s *TrackedShipmentsItem) SetTrackingNumber(val OptString) {
+	s.TrackingNumber = val
+}
+
+// SetTrackingURL sets the value of TrackingURL.
+func (s *TrackedShipmentsItem) SetTrackingURL(val OptString) {
+	s.TrackingURL = val
+}
+
+// SetShippedAt sets the value of ShippedAt.
+func (s *TrackedShipmentsItem) SetShippedAt(val time.Time) {
+	s.ShippedAt = val
+}
+
+// SetDeliveredAt sets the value of DeliveredAt.
+func (s *TrackedShipmentsItem) SetDeliveredAt(val OptDateTime) {
+	s.DeliveredAt = val
+}
+
+// How far it is.
+type TrackedShipmentsItemStatus string
+
+const (
+	TrackedShipmentsItemStatusShipped   TrackedShipmentsItemStatus = "shipped"
+	TrackedShipmentsItemStatusDelivered TrackedShipmentsItemStatus = "delivered"
+)
+
+// AllValues returns all TrackedShipmentsItemStatus values.
+func (TrackedShipmentsItemStatus) AllValues() []TrackedShipmentsItemStatus {
+	return []TrackedShipmentsItemStatus{
+		TrackedShipmentsItemStatusShipped,
+		TrackedShipmentsItemStatusDelivered,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s TrackedShipmentsItemStatus) MarshalText() ([]byte, error) {
+	switch s {
+	case TrackedShipmentsItemStatusShipped:
+		return []byte(s), nil
+	case TrackedShipmentsItemStatusDelivered:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *TrackedShipmentsItemStatus) UnmarshalText(data []byte) error {
+	switch TrackedShipmentsItemStatus(data) {
+	case TrackedShipmentsItemStatusShipped:
+		*s = TrackedShipmentsItemStatusShipped
+		return nil
+	case TrackedShipmentsItemStatusDelivered:
+		*s = TrackedShipmentsItemStatusDelivered
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+type TrackedTimelineItem struct {
+	// Of the event.
+	Type string `json:"type"`
+	// In the customer's language.
+	Text string `json:"text"`
+	// When.
+	At time.Time `json:"at"`
+}
+
+// GetType returns the value of Type.
+func (s *TrackedTimelineItem) GetType() string {
+	return s.Type
+}
+
+// GetText returns the value of Text.
+func (s *TrackedTimelineItem) GetText() string {
+	return s.Text
+}
+
+// GetAt returns the value of At.
+func (s *TrackedTimelineItem) GetAt() time.Time {
+	return s.At
+}
+
+// SetType sets the value of Type.
+func (s *TrackedTimelineItem) SetType(val string) {
+	s.Type = val
+}
+
+// SetText sets the value of Text.
+func (s *TrackedTimelineItem) SetText(val string) {
+	s.Text = val
+}
+
+// SetAt sets the value of At.
+func (s *TrackedTimelineItem) SetAt(val time.Time) {
+	s.At = val
+}
+
+// How a customer follows an order.
+// Ref: #/components/schemas/TrackingLink
+type TrackingLink struct {
+	OrderID ID `json:"order_id"`
+	// What makes the link.
+	Token string `json:"token"`
+	// The page.
+	URL string `json:"url"`
+	// Counts the links; the ETag.
+	Version int64 `json:"version"`
+}
+
+// GetOrderID returns the value of OrderID.
+func (s *TrackingLink) GetOrderID() ID {
+	return s.OrderID
+}
+
+// GetToken returns the value of Token.
+func (s *TrackingLink) GetToken() string {
+	return s.Token
+}
+
+// GetURL returns the value of URL.
+func (s *TrackingLink) GetURL() string {
+	return s.URL
+}
+
+// GetVersion returns the value of Version.
+func (s *TrackingLink) GetVersion() int64 {
+	return s.Version
+}
+
+// SetOrderID sets the value of OrderID.
+func (s *TrackingLink) SetOrderID(val ID) {
+	s.OrderID = val
+}
+
+// SetToken sets the value of Token.
+func (s *TrackingLink) SetToken(val string) {
+	s.Token = val
+}
+
+// SetURL sets the value of URL.
+func (s *TrackingLink) SetURL(val string) {
+	s.URL = val
+}
+
+// SetVersion sets the value of Version.
+func (s *TrackingLink) SetVersion(val int64) {
+	s.Version = val
+}
+
+// TrackingLinkHeaders wraps TrackingLink with response headers.
+type TrackingLinkHeaders struct {
+	ETag     OptString
+	Response TrackingLink
+}
+
+// GetETag returns the value of ETag.
+func (s *TrackingLinkHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetResponse returns the value of Response.
+func (s *TrackingLinkHeaders) GetResponse() TrackingLink {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *TrackingLinkHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetResponse sets the value of Response.
+func (s *TrackingLinkHeaders) SetResponse(val TrackingLink) {
+	s.Response = val
 }
 
 // Goods that go from one location to another.
@@ -12424,6 +14901,23 @@ func (s *Undo) SetReason(val string) {
 	s.Reason = val
 }
 
+// How much is unread.
+// Ref: #/components/schemas/Unread
+type Unread struct {
+	// Counted up to 100.
+	Unread int64 `json:"unread"`
+}
+
+// GetUnread returns the value of Unread.
+func (s *Unread) GetUnread() int64 {
+	return s.Unread
+}
+
+// SetUnread sets the value of Unread.
+func (s *Unread) SetUnread(val int64) {
+	s.Unread = val
+}
+
 // Why it is given up.
 // Ref: #/components/schemas/VoidPayment
 type VoidPayment struct {
@@ -12440,5 +14934,484 @@ func (s *VoidPayment) GetReason() OptString {
 func (s *VoidPayment) SetReason(val OptString) {
 	s.Reason = val
 }
+
+// An attempt to send an event.
+// Ref: #/components/schemas/WebhookAttempt
+type WebhookAttempt struct {
+	ID      ID `json:"id"`
+	EventID ID `json:"event_id"`
+	// Of the event.
+	Type string `json:"type"`
+	// What the event is about.
+	Subject string `json:"subject"`
+	// Its place among the subject's events.
+	Seq int64 `json:"seq"`
+	// Whether the endpoint took it.
+	Ok bool `json:"ok"`
+	// What it answered; absent when it did not.
+	Status OptInt `json:"status"`
+	// Why there was no answer.
+	Error OptString `json:"error"`
+	// How long it took.
+	DurationMs int64 `json:"duration_ms"`
+	// Whether somebody asked for it.
+	Redelivery OptBool `json:"redelivery"`
+	// When.
+	At time.Time `json:"at"`
+}
+
+// GetID returns the value of ID.
+func (s *WebhookAttempt) GetID() ID {
+	return s.ID
+}
+
+// GetEventID returns the value of EventID.
+func (s *WebhookAttempt) GetEventID() ID {
+	return s.EventID
+}
+
+// GetType returns the value of Type.
+func (s *WebhookAttempt) GetType() string {
+	return s.Type
+}
+
+// GetSubject returns the value of Subject.
+func (s *WebhookAttempt) GetSubject() string {
+	return s.Subject
+}
+
+// GetSeq returns the value of Seq.
+func (s *WebhookAttempt) GetSeq() int64 {
+	return s.Seq
+}
+
+// GetOk returns the value of Ok.
+func (s *WebhookAttempt) GetOk() bool {
+	return s.Ok
+}
+
+// GetStatus returns the value of Status.
+func (s *WebhookAttempt) GetStatus() OptInt {
+	return s.Status
+}
+
+// GetError returns the value of Error.
+func (s *WebhookAttempt) GetError() OptString {
+	return s.Error
+}
+
+// GetDurationMs returns the value of DurationMs.
+func (s *WebhookAttempt) GetDurationMs() int64 {
+	return s.DurationMs
+}
+
+// GetRedelivery returns the value of Redelivery.
+func (s *WebhookAttempt) GetRedelivery() OptBool {
+	return s.Redelivery
+}
+
+// GetAt returns the value of At.
+func (s *WebhookAttempt) GetAt() time.Time {
+	return s.At
+}
+
+// SetID sets the value of ID.
+func (s *WebhookAttempt) SetID(val ID) {
+	s.ID = val
+}
+
+// SetEventID sets the value of EventID.
+func (s *WebhookAttempt) SetEventID(val ID) {
+	s.EventID = val
+}
+
+// SetType sets the value of Type.
+func (s *WebhookAttempt) SetType(val string) {
+	s.Type = val
+}
+
+// SetSubject sets the value of Subject.
+func (s *WebhookAttempt) SetSubject(val string) {
+	s.Subject = val
+}
+
+// SetSeq sets the value of Seq.
+func (s *WebhookAttempt) SetSeq(val int64) {
+	s.Seq = val
+}
+
+// SetOk sets the value of Ok.
+func (s *WebhookAttempt) SetOk(val bool) {
+	s.Ok = val
+}
+
+// SetStatus sets the value of Status.
+func (s *WebhookAttempt) SetStatus(val OptInt) {
+	s.Status = val
+}
+
+// SetError sets the value of Error.
+func (s *WebhookAttempt) SetError(val OptString) {
+	s.Error = val
+}
+
+// SetDurationMs sets the value of DurationMs.
+func (s *WebhookAttempt) SetDurationMs(val int64) {
+	s.DurationMs = val
+}
+
+// SetRedelivery sets the value of Redelivery.
+func (s *WebhookAttempt) SetRedelivery(val OptBool) {
+	s.Redelivery = val
+}
+
+// SetAt sets the value of At.
+func (s *WebhookAttempt) SetAt(val time.Time) {
+	s.At = val
+}
+
+// A page of a list.
+// Ref: #/components/schemas/WebhookAttemptList
+type WebhookAttemptList struct {
+	Items []WebhookAttempt `json:"items"`
+	// Where the next page begins; null at the end.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *WebhookAttemptList) GetItems() []WebhookAttempt {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *WebhookAttemptList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *WebhookAttemptList) SetItems(val []WebhookAttempt) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *WebhookAttemptList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// Where events are sent.
+// Ref: #/components/schemas/WebhookEndpoint
+type WebhookEndpoint struct {
+	ID ID `json:"id"`
+	// Where.
+	URL   string       `json:"url"`
+	Types WebhookTypes `json:"types"`
+	// What it is for.
+	Description OptString `json:"description"`
+	// What events are signed with, `whsec_…`; only when it is new.
+	Secret OptString `json:"secret"`
+	// `failing`: the last attempt failed, and all waits for the next.
+	Status WebhookEndpointStatus `json:"status"`
+	// Why it fails or was switched off.
+	Reason OptString `json:"reason"`
+	// Since when.
+	FailingSince OptDateTime `json:"failing_since"`
+	// When it is tried next.
+	NextAttemptAt OptDateTime `json:"next_attempt_at"`
+	// How many subjects have events that wait, counted up to 100.
+	Pending int64 `json:"pending"`
+	// Counts the changes; the ETag.
+	Version int64 `json:"version"`
+	// When it was created.
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// GetID returns the value of ID.
+func (s *WebhookEndpoint) GetID() ID {
+	return s.ID
+}
+
+// GetURL returns the value of URL.
+func (s *WebhookEndpoint) GetURL() string {
+	return s.URL
+}
+
+// GetTypes returns the value of Types.
+func (s *WebhookEndpoint) GetTypes() WebhookTypes {
+	return s.Types
+}
+
+// GetDescription returns the value of Description.
+func (s *WebhookEndpoint) GetDescription() OptString {
+	return s.Description
+}
+
+// GetSecret returns the value of Secret.
+func (s *WebhookEndpoint) GetSecret() OptString {
+	return s.Secret
+}
+
+// GetStatus returns the value of Status.
+func (s *WebhookEndpoint) GetStatus() WebhookEndpointStatus {
+	return s.Status
+}
+
+// GetReason returns the value of Reason.
+func (s *WebhookEndpoint) GetReason() OptString {
+	return s.Reason
+}
+
+// GetFailingSince returns the value of FailingSince.
+func (s *WebhookEndpoint) GetFailingSince() OptDateTime {
+	return s.FailingSince
+}
+
+// GetNextAttemptAt returns the value of NextAttemptAt.
+func (s *WebhookEndpoint) GetNextAttemptAt() OptDateTime {
+	return s.NextAttemptAt
+}
+
+// GetPending returns the value of Pending.
+func (s *WebhookEndpoint) GetPending() int64 {
+	return s.Pending
+}
+
+// GetVersion returns the value of Version.
+func (s *WebhookEndpoint) GetVersion() int64 {
+	return s.Version
+}
+
+// GetCreatedAt returns the value of CreatedAt.
+func (s *WebhookEndpoint) GetCreatedAt() time.Time {
+	return s.CreatedAt
+}
+
+// SetID sets the value of ID.
+func (s *WebhookEndpoint) SetID(val ID) {
+	s.ID = val
+}
+
+// SetURL sets the value of URL.
+func (s *WebhookEndpoint) SetURL(val string) {
+	s.URL = val
+}
+
+// SetTypes sets the value of Types.
+func (s *WebhookEndpoint) SetTypes(val WebhookTypes) {
+	s.Types = val
+}
+
+// SetDescription sets the value of Description.
+func (s *WebhookEndpoint) SetDescription(val OptString) {
+	s.Description = val
+}
+
+// SetSecret sets the value of Secret.
+func (s *WebhookEndpoint) SetSecret(val OptString) {
+	s.Secret = val
+}
+
+// SetStatus sets the value of Status.
+func (s *WebhookEndpoint) SetStatus(val WebhookEndpointStatus) {
+	s.Status = val
+}
+
+// SetReason sets the value of Reason.
+func (s *WebhookEndpoint) SetReason(val OptString) {
+	s.Reason = val
+}
+
+// SetFailingSince sets the value of FailingSince.
+func (s *WebhookEndpoint) SetFailingSince(val OptDateTime) {
+	s.FailingSince = val
+}
+
+// SetNextAttemptAt sets the value of NextAttemptAt.
+func (s *WebhookEndpoint) SetNextAttemptAt(val OptDateTime) {
+	s.NextAttemptAt = val
+}
+
+// SetPending sets the value of Pending.
+func (s *WebhookEndpoint) SetPending(val int64) {
+	s.Pending = val
+}
+
+// SetVersion sets the value of Version.
+func (s *WebhookEndpoint) SetVersion(val int64) {
+	s.Version = val
+}
+
+// SetCreatedAt sets the value of CreatedAt.
+func (s *WebhookEndpoint) SetCreatedAt(val time.Time) {
+	s.CreatedAt = val
+}
+
+// What to change of an endpoint.
+// Ref: #/components/schemas/WebhookEndpointEdit
+type WebhookEndpointEdit struct {
+	URL   OptWebhookURL `json:"url"`
+	Types WebhookTypes  `json:"types"`
+	// What it is for.
+	Description OptString `json:"description"`
+	// Whether events are sent.
+	Enabled OptBool `json:"enabled"`
+}
+
+// GetURL returns the value of URL.
+func (s *WebhookEndpointEdit) GetURL() OptWebhookURL {
+	return s.URL
+}
+
+// GetTypes returns the value of Types.
+func (s *WebhookEndpointEdit) GetTypes() WebhookTypes {
+	return s.Types
+}
+
+// GetDescription returns the value of Description.
+func (s *WebhookEndpointEdit) GetDescription() OptString {
+	return s.Description
+}
+
+// GetEnabled returns the value of Enabled.
+func (s *WebhookEndpointEdit) GetEnabled() OptBool {
+	return s.Enabled
+}
+
+// SetURL sets the value of URL.
+func (s *WebhookEndpointEdit) SetURL(val OptWebhookURL) {
+	s.URL = val
+}
+
+// SetTypes sets the value of Types.
+func (s *WebhookEndpointEdit) SetTypes(val WebhookTypes) {
+	s.Types = val
+}
+
+// SetDescription sets the value of Description.
+func (s *WebhookEndpointEdit) SetDescription(val OptString) {
+	s.Description = val
+}
+
+// SetEnabled sets the value of Enabled.
+func (s *WebhookEndpointEdit) SetEnabled(val OptBool) {
+	s.Enabled = val
+}
+
+// WebhookEndpointHeaders wraps WebhookEndpoint with response headers.
+type WebhookEndpointHeaders struct {
+	ETag                OptString
+	IdempotencyReplayed OptBool
+	Response            WebhookEndpoint
+}
+
+// GetETag returns the value of ETag.
+func (s *WebhookEndpointHeaders) GetETag() OptString {
+	return s.ETag
+}
+
+// GetIdempotencyReplayed returns the value of IdempotencyReplayed.
+func (s *WebhookEndpointHeaders) GetIdempotencyReplayed() OptBool {
+	return s.IdempotencyReplayed
+}
+
+// GetResponse returns the value of Response.
+func (s *WebhookEndpointHeaders) GetResponse() WebhookEndpoint {
+	return s.Response
+}
+
+// SetETag sets the value of ETag.
+func (s *WebhookEndpointHeaders) SetETag(val OptString) {
+	s.ETag = val
+}
+
+// SetIdempotencyReplayed sets the value of IdempotencyReplayed.
+func (s *WebhookEndpointHeaders) SetIdempotencyReplayed(val OptBool) {
+	s.IdempotencyReplayed = val
+}
+
+// SetResponse sets the value of Response.
+func (s *WebhookEndpointHeaders) SetResponse(val WebhookEndpoint) {
+	s.Response = val
+}
+
+// All endpoints.
+// Ref: #/components/schemas/WebhookEndpointList
+type WebhookEndpointList struct {
+	Items []WebhookEndpoint `json:"items"`
+	// Always null.
+	NextCursor NilString `json:"next_cursor"`
+}
+
+// GetItems returns the value of Items.
+func (s *WebhookEndpointList) GetItems() []WebhookEndpoint {
+	return s.Items
+}
+
+// GetNextCursor returns the value of NextCursor.
+func (s *WebhookEndpointList) GetNextCursor() NilString {
+	return s.NextCursor
+}
+
+// SetItems sets the value of Items.
+func (s *WebhookEndpointList) SetItems(val []WebhookEndpoint) {
+	s.Items = val
+}
+
+// SetNextCursor sets the value of NextCursor.
+func (s *WebhookEndpointList) SetNextCursor(val NilString) {
+	s.NextCursor = val
+}
+
+// `failing`: the last attempt failed, and all waits for the next.
+type WebhookEndpointStatus string
+
+const (
+	WebhookEndpointStatusActive      WebhookEndpointStatus = "active"
+	WebhookEndpointStatusFailing     WebhookEndpointStatus = "failing"
+	WebhookEndpointStatusSwitchedOff WebhookEndpointStatus = "switched_off"
+)
+
+// AllValues returns all WebhookEndpointStatus values.
+func (WebhookEndpointStatus) AllValues() []WebhookEndpointStatus {
+	return []WebhookEndpointStatus{
+		WebhookEndpointStatusActive,
+		WebhookEndpointStatusFailing,
+		WebhookEndpointStatusSwitchedOff,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s WebhookEndpointStatus) MarshalText() ([]byte, error) {
+	switch s {
+	case WebhookEndpointStatusActive:
+		return []byte(s), nil
+	case WebhookEndpointStatusFailing:
+		return []byte(s), nil
+	case WebhookEndpointStatusSwitchedOff:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *WebhookEndpointStatus) UnmarshalText(data []byte) error {
+	switch WebhookEndpointStatus(data) {
+	case WebhookEndpointStatusActive:
+		*s = WebhookEndpointStatusActive
+		return nil
+	case WebhookEndpointStatusFailing:
+		*s = WebhookEndpointStatusFailing
+		return nil
+	case WebhookEndpointStatusSwitchedOff:
+		*s = WebhookEndpointStatusSwitchedOff
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+type WebhookTypes []string
+
+type WebhookURL string
 
 type Weight int64

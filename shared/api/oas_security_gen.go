@@ -68,8 +68,14 @@ var oauth2ScopesToken = map[string][]string{
 	CreateProductOperation: []string{
 		"products.write",
 	},
+	CreateWebhookEndpointOperation: []string{
+		"webhooks.write",
+	},
 	CreditInvoiceOperation: []string{
 		"invoices.write",
+	},
+	DeleteWebhookEndpointOperation: []string{
+		"webhooks.write",
 	},
 	DeliverShipmentOperation: []string{
 		"shipments.write",
@@ -83,6 +89,9 @@ var oauth2ScopesToken = map[string][]string{
 	EditOrderOperation: []string{
 		"orders.write",
 	},
+	EditPreferencesOperation: []string{
+		"customers.write",
+	},
 	EditProductOperation: []string{
 		"products.write",
 	},
@@ -91,6 +100,9 @@ var oauth2ScopesToken = map[string][]string{
 	},
 	EditShipmentOperation: []string{
 		"shipments.write",
+	},
+	EditWebhookEndpointOperation: []string{
+		"webhooks.write",
 	},
 	EnterCountOperation: []string{
 		"stock.count",
@@ -138,6 +150,9 @@ var oauth2ScopesToken = map[string][]string{
 	GetPickListOperation: []string{
 		"shipments.write",
 	},
+	GetPreferencesOperation: []string{
+		"customers.read",
+	},
 	GetProductOperation: []string{
 		"products.read",
 	},
@@ -156,8 +171,17 @@ var oauth2ScopesToken = map[string][]string{
 	GetStockOperation: []string{
 		"stock.read",
 	},
+	GetTrackingOperation: []string{
+		"orders.read",
+	},
 	GetTransferOperation: []string{
 		"movements.read",
+	},
+	GetWebhookEndpointOperation: []string{
+		"webhooks.read",
+	},
+	HandleDeadLettersOperation: []string{
+		"dead_letters.write",
 	},
 	HoldOrderOperation: []string{
 		"orders.write",
@@ -180,6 +204,12 @@ var oauth2ScopesToken = map[string][]string{
 	ListCustomersOperation: []string{
 		"customers.read",
 	},
+	ListDeadLettersOperation: []string{
+		"dead_letters.read",
+	},
+	ListEventsOperation: []string{
+		"events.read",
+	},
 	ListInvoicesOperation: []string{
 		"invoices.read",
 	},
@@ -189,11 +219,17 @@ var oauth2ScopesToken = map[string][]string{
 	ListMovementsOperation: []string{
 		"movements.read",
 	},
+	ListNotificationsOperation: []string{
+		"notifications.read",
+	},
 	ListOrderEventsOperation: []string{
 		"orders.read",
 	},
 	ListOrderInvoicesOperation: []string{
 		"invoices.read",
+	},
+	ListOrderNotificationsOperation: []string{
+		"orders.read",
 	},
 	ListOrderPaymentsOperation: []string{
 		"payments.read",
@@ -225,6 +261,12 @@ var oauth2ScopesToken = map[string][]string{
 	ListTransfersOperation: []string{
 		"movements.read",
 	},
+	ListWebhookAttemptsOperation: []string{
+		"webhooks.read",
+	},
+	ListWebhookEndpointsOperation: []string{
+		"webhooks.read",
+	},
 	MoveStockOperation: []string{
 		"stock.move",
 	},
@@ -237,11 +279,17 @@ var oauth2ScopesToken = map[string][]string{
 	PostCountOperation: []string{
 		"stock.count",
 	},
+	ReadNotificationsOperation: []string{
+		"notifications.read",
+	},
 	ReceiveTransferOperation: []string{
 		"stock.move",
 	},
 	RecordPaymentOperation: []string{
 		"payments.write",
+	},
+	RedeliverWebhookOperation: []string{
+		"webhooks.write",
 	},
 	RefundOrderOperation: []string{
 		"refunds.write",
@@ -252,6 +300,9 @@ var oauth2ScopesToken = map[string][]string{
 	ReleaseOrderOperation: []string{
 		"orders.write",
 	},
+	RenewTrackingOperation: []string{
+		"orders.write",
+	},
 	ResolvePaymentReviewOperation: []string{
 		"payments.write",
 	},
@@ -260,6 +311,12 @@ var oauth2ScopesToken = map[string][]string{
 	},
 	ReversePaymentOperation: []string{
 		"payments.write",
+	},
+	RevokeTrackingOperation: []string{
+		"orders.write",
+	},
+	RotateWebhookSecretOperation: []string{
+		"webhooks.write",
 	},
 	RunProofOperation: []string{
 		"stock.proof",

@@ -9,7 +9,9 @@ import (
 // Handler handles operations described by OpenAPI v3 specification.
 type Handler interface {
 	CustomersHandler
+	DeadLettersHandler
 	InvoicesHandler
+	NotificationsHandler
 	OrdersHandler
 	PaymentsHandler
 	ProductsHandler
@@ -17,6 +19,8 @@ type Handler interface {
 	StockHandler
 	StripewebhookHandler
 	SystemHandler
+	TrackingHandler
+	WebhooksHandler
 }
 
 // CustomersHandler handles operations described by OpenAPI v3 specification.
@@ -55,6 +59,25 @@ type CustomersHandler interface {
 	//
 	// GET /v1/customers
 	ListCustomers(ctx context.Context, params ListCustomersParams) (*CustomerList, error)
+}
+
+// DeadLettersHandler handles operations described by OpenAPI v3 specification.
+//
+// x-ogen-operation-group: DeadLetters
+type DeadLettersHandler interface {
+	// HandleDeadLetters implements handleDeadLetters operation.
+	//
+	// One, some or all of those that wait. A notification of which it is unknown whether it was sent is
+	// sent again only when it is named.
+	//
+	// POST /v1/dead-letters
+	HandleDeadLetters(ctx context.Context, req *DeadLetterAction, params HandleDeadLettersParams) (*DeadLetterResult, error)
+	// ListDeadLetters implements listDeadLetters operation.
+	//
+	// What consumers gave up, newest first: what, why, how often, since when.
+	//
+	// GET /v1/dead-letters
+	ListDeadLetters(ctx context.Context, params ListDeadLettersParams) (*DeadLetterList, error)
 }
 
 // InvoicesHandler handles operations described by OpenAPI v3 specification.
@@ -140,6 +163,44 @@ type InvoicesHandler interface {
 	//
 	// GET /v1/orders/{id}/invoices
 	ListOrderInvoices(ctx context.Context, params ListOrderInvoicesParams) (*InvoiceList, error)
+}
+
+// NotificationsHandler handles operations described by OpenAPI v3 specification.
+//
+// x-ogen-operation-group: Notifications
+type NotificationsHandler interface {
+	// EditPreferences implements editPreferences operation.
+	//
+	// On the customer's word; customers do it themselves behind the link in every mail.
+	//
+	// PATCH /v1/customers/{id}/preferences
+	EditPreferences(ctx context.Context, req *PreferencesEdit, params EditPreferencesParams) (*EditPreferencesOKHeaders, error)
+	// GetPreferences implements getPreferences operation.
+	//
+	// By which ways a customer is told.
+	//
+	// GET /v1/customers/{id}/preferences
+	GetPreferences(ctx context.Context, params GetPreferencesParams) (*PreferencesHeaders, error)
+	// ListNotifications implements listNotifications operation.
+	//
+	// What happened that concerns the caller's roles, and the caller's own orders and customers, newest
+	// first, with how much of it is unread.
+	//
+	// GET /v1/notifications
+	ListNotifications(ctx context.Context, params ListNotificationsParams) (*NotificationList, error)
+	// ListOrderNotifications implements listOrderNotifications operation.
+	//
+	// Every e-mail and SMS that an order's events gave rise to, newest first: sent, waiting, not sent and
+	// why.
+	//
+	// GET /v1/orders/{id}/notifications
+	ListOrderNotifications(ctx context.Context, params ListOrderNotificationsParams) (*SentList, error)
+	// ReadNotifications implements readNotifications operation.
+	//
+	// All of them up to one, by `up_to`, or single ones, by `ids`. What is read stays read.
+	//
+	// POST /v1/notifications/read
+	ReadNotifications(ctx context.Context, req *ReadNotifications, params ReadNotificationsParams) (*Unread, error)
 }
 
 // OrdersHandler handles operations described by OpenAPI v3 specification.
@@ -642,6 +703,128 @@ type SystemHandler interface {
 	//
 	// GET /v1/audit
 	ListAudit(ctx context.Context, params ListAuditParams) (*AuditList, error)
+}
+
+// TrackingHandler handles operations described by OpenAPI v3 specification.
+//
+// x-ogen-operation-group: Tracking
+type TrackingHandler interface {
+	// ChoosePreferences implements choosePreferences operation.
+	//
+	// From the page's form, or from a mail program's own button (RFC 8058: `List-Unsubscribe=One-Click`
+	// ends mail).
+	//
+	// POST /v1/preferences/{token}
+	ChoosePreferences(ctx context.Context, req *ChoosePreferencesReq, params ChoosePreferencesParams) (ChoosePreferencesOK, error)
+	// GetTracking implements getTracking operation.
+	//
+	// 404 `not_tracked` while there is none: the first message to the customer makes it, or a POST.
+	//
+	// GET /v1/orders/{id}/tracking
+	GetTracking(ctx context.Context, params GetTrackingParams) (*TrackingLinkHeaders, error)
+	// OpenTracking implements openTracking operation.
+	//
+	// What stands in an SMS. It leads to `/v1/track/{token}`, whatever the token is.
+	//
+	// GET /t/{token}
+	OpenTracking(ctx context.Context, params OpenTrackingParams) (*OpenTrackingFound, error)
+	// PayTracked implements payTracked operation.
+	//
+	// Leads to a page of Stripe's, which leads back.
+	//
+	// POST /v1/track/{token}/pay
+	PayTracked(ctx context.Context, params PayTrackedParams) (*PayTrackedSeeOther, error)
+	// RenewTracking implements renewTracking operation.
+	//
+	// The link that there was is worth nothing any more.
+	//
+	// POST /v1/orders/{id}/tracking
+	RenewTracking(ctx context.Context, params RenewTrackingParams) (*RenewTrackingCreatedHeaders, error)
+	// RevokeTracking implements revokeTracking operation.
+	//
+	// What it led to is a 404 from then on, and no message makes another one.
+	//
+	// DELETE /v1/orders/{id}/tracking
+	RevokeTracking(ctx context.Context, params RevokeTrackingParams) error
+	// ShowPreferences implements showPreferences operation.
+	//
+	// The link at the foot of every mail leads here. Looking changes nothing.
+	//
+	// GET /v1/preferences/{token}
+	ShowPreferences(ctx context.Context, params ShowPreferencesParams) (ShowPreferencesOK, error)
+	// Track implements track operation.
+	//
+	// Whoever has the link sees it, without a login: as a page where `Accept` prefers HTML, else as JSON.
+	// A token that is wrong, guessed or revoked is a 404. With the `ETag` as `If-None-Match`, asking again
+	// costs next to nothing.
+	//
+	// GET /v1/track/{token}
+	Track(ctx context.Context, params TrackParams) (TrackRes, error)
+}
+
+// WebhooksHandler handles operations described by OpenAPI v3 specification.
+//
+// x-ogen-operation-group: Webhooks
+type WebhooksHandler interface {
+	// CreateWebhookEndpoint implements createWebhookEndpoint operation.
+	//
+	// Events that happen from now on are posted there, signed after the Standard Webhooks scheme
+	// (https://www.standardwebhooks.com), in order per subject. The secret is shown here, and by nothing
+	// else. An address that is no public one is a 422 `private_address`.
+	//
+	// POST /v1/webhook-endpoints
+	CreateWebhookEndpoint(ctx context.Context, req *NewWebhookEndpoint, params CreateWebhookEndpointParams) (*WebhookEndpointHeaders, error)
+	// DeleteWebhookEndpoint implements deleteWebhookEndpoint operation.
+	//
+	// Remove an endpoint.
+	//
+	// DELETE /v1/webhook-endpoints/{id}
+	DeleteWebhookEndpoint(ctx context.Context, params DeleteWebhookEndpointParams) error
+	// EditWebhookEndpoint implements editWebhookEndpoint operation.
+	//
+	// Switched on again it is sent what it missed.
+	//
+	// PATCH /v1/webhook-endpoints/{id}
+	EditWebhookEndpoint(ctx context.Context, req *WebhookEndpointEdit, params EditWebhookEndpointParams) (*WebhookEndpointHeaders, error)
+	// GetWebhookEndpoint implements getWebhookEndpoint operation.
+	//
+	// Read an endpoint.
+	//
+	// GET /v1/webhook-endpoints/{id}
+	GetWebhookEndpoint(ctx context.Context, params GetWebhookEndpointParams) (*GetWebhookEndpointOKHeaders, error)
+	// ListEvents implements listEvents operation.
+	//
+	// For programs that were away: go on with `next_cursor`, which is never null, as long as you like. An
+	// event shows once it is two minutes old, which is longer than any request can take, so that none
+	// appears behind a cursor. The events of a subject have a `seq` without holes.
+	//
+	// GET /v1/events
+	ListEvents(ctx context.Context, params ListEventsParams) (*EventFeed, error)
+	// ListWebhookAttempts implements listWebhookAttempts operation.
+	//
+	// Every attempt of the last 30 days, newest first.
+	//
+	// GET /v1/webhook-endpoints/{id}/attempts
+	ListWebhookAttempts(ctx context.Context, params ListWebhookAttemptsParams) (*WebhookAttemptList, error)
+	// ListWebhookEndpoints implements listWebhookEndpoints operation.
+	//
+	// All of them, newest first, without their secrets.
+	//
+	// GET /v1/webhook-endpoints
+	ListWebhookEndpoints(ctx context.Context) (*WebhookEndpointList, error)
+	// RedeliverWebhook implements redeliverWebhook operation.
+	//
+	// At once, out of its order, with the id that it had: a receiver that knows it can tell. The answer is
+	// how it went.
+	//
+	// POST /v1/webhook-endpoints/{id}/redeliver
+	RedeliverWebhook(ctx context.Context, req *Redelivery, params RedeliverWebhookParams) (*WebhookAttempt, error)
+	// RotateWebhookSecret implements rotateWebhookSecret operation.
+	//
+	// For 24 hours events are signed with both, so that nothing is refused meanwhile.
+	//
+	// POST /v1/webhook-endpoints/{id}/rotate-secret
+	RotateWebhookSecret(ctx context.Context, params RotateWebhookSecretParams) (*WebhookEndpointHeaders, error)
 }
 
 // Server implements http server based on OpenAPI v3 specification and

@@ -56,6 +56,16 @@ func (UnimplementedHandler) Checkout(ctx context.Context, req OptNewCheckout, pa
 	return r, ht.ErrNotImplemented
 }
 
+// ChoosePreferences implements choosePreferences operation.
+//
+// From the page's form, or from a mail program's own button (RFC 8058: `List-Unsubscribe=One-Click`
+// ends mail).
+//
+// POST /v1/preferences/{token}
+func (UnimplementedHandler) ChoosePreferences(ctx context.Context, req *ChoosePreferencesReq, params ChoosePreferencesParams) (r ChoosePreferencesOK, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // CompleteOrder implements completeOrder operation.
 //
 // Complete a shipped order by hand.
@@ -113,6 +123,17 @@ func (UnimplementedHandler) CreateProduct(ctx context.Context, req *NewProduct, 
 	return r, ht.ErrNotImplemented
 }
 
+// CreateWebhookEndpoint implements createWebhookEndpoint operation.
+//
+// Events that happen from now on are posted there, signed after the Standard Webhooks scheme
+// (https://www.standardwebhooks.com), in order per subject. The secret is shown here, and by nothing
+// else. An address that is no public one is a 422 `private_address`.
+//
+// POST /v1/webhook-endpoints
+func (UnimplementedHandler) CreateWebhookEndpoint(ctx context.Context, req *NewWebhookEndpoint, params CreateWebhookEndpointParams) (r *WebhookEndpointHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // CreditInvoice implements creditInvoice operation.
 //
 // Against an invoice, never more than is on it less what was credited before (409
@@ -122,6 +143,15 @@ func (UnimplementedHandler) CreateProduct(ctx context.Context, req *NewProduct, 
 // POST /v1/invoices/{id}/credit-notes
 func (UnimplementedHandler) CreditInvoice(ctx context.Context, req *NewCreditNote, params CreditInvoiceParams) (r *CreditNoteHeaders, _ error) {
 	return r, ht.ErrNotImplemented
+}
+
+// DeleteWebhookEndpoint implements deleteWebhookEndpoint operation.
+//
+// Remove an endpoint.
+//
+// DELETE /v1/webhook-endpoints/{id}
+func (UnimplementedHandler) DeleteWebhookEndpoint(ctx context.Context, params DeleteWebhookEndpointParams) error {
+	return ht.ErrNotImplemented
 }
 
 // DeliverShipment implements deliverShipment operation.
@@ -163,6 +193,15 @@ func (UnimplementedHandler) EditOrder(ctx context.Context, req *OrderEdit, param
 	return r, ht.ErrNotImplemented
 }
 
+// EditPreferences implements editPreferences operation.
+//
+// On the customer's word; customers do it themselves behind the link in every mail.
+//
+// PATCH /v1/customers/{id}/preferences
+func (UnimplementedHandler) EditPreferences(ctx context.Context, req *PreferencesEdit, params EditPreferencesParams) (r *EditPreferencesOKHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // EditProduct implements editProduct operation.
 //
 // Absent means unchanged, null clears; `prices`, `names` and `attributes` are replaced as a whole.
@@ -189,6 +228,15 @@ func (UnimplementedHandler) EditSettings(ctx context.Context, req *SettingsEdit,
 //
 // PATCH /v1/shipments/{id}
 func (UnimplementedHandler) EditShipment(ctx context.Context, req *ShipmentEdit, params EditShipmentParams) (r *ShipmentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// EditWebhookEndpoint implements editWebhookEndpoint operation.
+//
+// Switched on again it is sent what it missed.
+//
+// PATCH /v1/webhook-endpoints/{id}
+func (UnimplementedHandler) EditWebhookEndpoint(ctx context.Context, req *WebhookEndpointEdit, params EditWebhookEndpointParams) (r *WebhookEndpointHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -359,6 +407,15 @@ func (UnimplementedHandler) GetPickList(ctx context.Context, params GetPickListP
 	return r, ht.ErrNotImplemented
 }
 
+// GetPreferences implements getPreferences operation.
+//
+// By which ways a customer is told.
+//
+// GET /v1/customers/{id}/preferences
+func (UnimplementedHandler) GetPreferences(ctx context.Context, params GetPreferencesParams) (r *PreferencesHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // GetProduct implements getProduct operation.
 //
 // Read a product.
@@ -416,12 +473,40 @@ func (UnimplementedHandler) GetStock(ctx context.Context, params GetStockParams)
 	return r, ht.ErrNotImplemented
 }
 
+// GetTracking implements getTracking operation.
+//
+// 404 `not_tracked` while there is none: the first message to the customer makes it, or a POST.
+//
+// GET /v1/orders/{id}/tracking
+func (UnimplementedHandler) GetTracking(ctx context.Context, params GetTrackingParams) (r *TrackingLinkHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // GetTransfer implements getTransfer operation.
 //
 // Read a transfer.
 //
 // GET /v1/transfers/{id}
 func (UnimplementedHandler) GetTransfer(ctx context.Context, params GetTransferParams) (r *TransferHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// GetWebhookEndpoint implements getWebhookEndpoint operation.
+//
+// Read an endpoint.
+//
+// GET /v1/webhook-endpoints/{id}
+func (UnimplementedHandler) GetWebhookEndpoint(ctx context.Context, params GetWebhookEndpointParams) (r *GetWebhookEndpointOKHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// HandleDeadLetters implements handleDeadLetters operation.
+//
+// One, some or all of those that wait. A notification of which it is unknown whether it was sent is
+// sent again only when it is named.
+//
+// POST /v1/dead-letters
+func (UnimplementedHandler) HandleDeadLetters(ctx context.Context, req *DeadLetterAction, params HandleDeadLettersParams) (r *DeadLetterResult, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -506,6 +591,26 @@ func (UnimplementedHandler) ListCustomers(ctx context.Context, params ListCustom
 	return r, ht.ErrNotImplemented
 }
 
+// ListDeadLetters implements listDeadLetters operation.
+//
+// What consumers gave up, newest first: what, why, how often, since when.
+//
+// GET /v1/dead-letters
+func (UnimplementedHandler) ListDeadLetters(ctx context.Context, params ListDeadLettersParams) (r *DeadLetterList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListEvents implements listEvents operation.
+//
+// For programs that were away: go on with `next_cursor`, which is never null, as long as you like. An
+// event shows once it is two minutes old, which is longer than any request can take, so that none
+// appears behind a cursor. The events of a subject have a `seq` without holes.
+//
+// GET /v1/events
+func (UnimplementedHandler) ListEvents(ctx context.Context, params ListEventsParams) (r *EventFeed, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ListInvoices implements listInvoices operation.
 //
 // List invoices, the newest first.
@@ -533,6 +638,16 @@ func (UnimplementedHandler) ListMovements(ctx context.Context, params ListMoveme
 	return r, ht.ErrNotImplemented
 }
 
+// ListNotifications implements listNotifications operation.
+//
+// What happened that concerns the caller's roles, and the caller's own orders and customers, newest
+// first, with how much of it is unread.
+//
+// GET /v1/notifications
+func (UnimplementedHandler) ListNotifications(ctx context.Context, params ListNotificationsParams) (r *NotificationList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ListOrderEvents implements listOrderEvents operation.
 //
 // Newest first. `seq` counts from 1 without holes.
@@ -548,6 +663,16 @@ func (UnimplementedHandler) ListOrderEvents(ctx context.Context, params ListOrde
 //
 // GET /v1/orders/{id}/invoices
 func (UnimplementedHandler) ListOrderInvoices(ctx context.Context, params ListOrderInvoicesParams) (r *InvoiceList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListOrderNotifications implements listOrderNotifications operation.
+//
+// Every e-mail and SMS that an order's events gave rise to, newest first: sent, waiting, not sent and
+// why.
+//
+// GET /v1/orders/{id}/notifications
+func (UnimplementedHandler) ListOrderNotifications(ctx context.Context, params ListOrderNotificationsParams) (r *SentList, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -646,6 +771,24 @@ func (UnimplementedHandler) ListTransfers(ctx context.Context, params ListTransf
 	return r, ht.ErrNotImplemented
 }
 
+// ListWebhookAttempts implements listWebhookAttempts operation.
+//
+// Every attempt of the last 30 days, newest first.
+//
+// GET /v1/webhook-endpoints/{id}/attempts
+func (UnimplementedHandler) ListWebhookAttempts(ctx context.Context, params ListWebhookAttemptsParams) (r *WebhookAttemptList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ListWebhookEndpoints implements listWebhookEndpoints operation.
+//
+// All of them, newest first, without their secrets.
+//
+// GET /v1/webhook-endpoints
+func (UnimplementedHandler) ListWebhookEndpoints(ctx context.Context) (r *WebhookEndpointList, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // MoveStock implements moveStock operation.
 //
 // `receive` adds; `unit_cost` is in the company's currency and enters the moving average (without it
@@ -665,6 +808,24 @@ func (UnimplementedHandler) MoveStock(ctx context.Context, req *NewMovement, par
 //
 // POST /v1/counts
 func (UnimplementedHandler) OpenCount(ctx context.Context, req *NewCount, params OpenCountParams) (r *CountHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// OpenTracking implements openTracking operation.
+//
+// What stands in an SMS. It leads to `/v1/track/{token}`, whatever the token is.
+//
+// GET /t/{token}
+func (UnimplementedHandler) OpenTracking(ctx context.Context, params OpenTrackingParams) (r *OpenTrackingFound, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// PayTracked implements payTracked operation.
+//
+// Leads to a page of Stripe's, which leads back.
+//
+// POST /v1/track/{token}/pay
+func (UnimplementedHandler) PayTracked(ctx context.Context, params PayTrackedParams) (r *PayTrackedSeeOther, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -692,6 +853,15 @@ func (UnimplementedHandler) PostCount(ctx context.Context, req OptCountPosting, 
 	return r, ht.ErrNotImplemented
 }
 
+// ReadNotifications implements readNotifications operation.
+//
+// All of them up to one, by `up_to`, or single ones, by `ids`. What is read stays read.
+//
+// POST /v1/notifications/read
+func (UnimplementedHandler) ReadNotifications(ctx context.Context, req *ReadNotifications, params ReadNotificationsParams) (r *Unread, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ReceiveTransfer implements receiveTransfer operation.
 //
 // Without `lines` everything arrived. A line that arrived in another quantity is booked with its
@@ -711,6 +881,16 @@ func (UnimplementedHandler) ReceiveTransfer(ctx context.Context, req OptTransfer
 //
 // POST /v1/orders/{id}/payments
 func (UnimplementedHandler) RecordPayment(ctx context.Context, req *NewPayment, params RecordPaymentParams) (r *PaymentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// RedeliverWebhook implements redeliverWebhook operation.
+//
+// At once, out of its order, with the id that it had: a receiver that knows it can tell. The answer is
+// how it went.
+//
+// POST /v1/webhook-endpoints/{id}/redeliver
+func (UnimplementedHandler) RedeliverWebhook(ctx context.Context, req *Redelivery, params RedeliverWebhookParams) (r *WebhookAttempt, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -746,6 +926,15 @@ func (UnimplementedHandler) ReleaseOrder(ctx context.Context, params ReleaseOrde
 	return r, ht.ErrNotImplemented
 }
 
+// RenewTracking implements renewTracking operation.
+//
+// The link that there was is worth nothing any more.
+//
+// POST /v1/orders/{id}/tracking
+func (UnimplementedHandler) RenewTracking(ctx context.Context, params RenewTrackingParams) (r *RenewTrackingCreatedHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
 // ResolvePaymentReview implements resolvePaymentReview operation.
 //
 // Note that somebody looked.
@@ -773,6 +962,24 @@ func (UnimplementedHandler) ReturnOrder(ctx context.Context, req *NewReturn, par
 //
 // POST /v1/payments/{id}/reverse
 func (UnimplementedHandler) ReversePayment(ctx context.Context, req *ReversePayment, params ReversePaymentParams) (r *PaymentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// RevokeTracking implements revokeTracking operation.
+//
+// What it led to is a 404 from then on, and no message makes another one.
+//
+// DELETE /v1/orders/{id}/tracking
+func (UnimplementedHandler) RevokeTracking(ctx context.Context, params RevokeTrackingParams) error {
+	return ht.ErrNotImplemented
+}
+
+// RotateWebhookSecret implements rotateWebhookSecret operation.
+//
+// For 24 hours events are signed with both, so that nothing is refused meanwhile.
+//
+// POST /v1/webhook-endpoints/{id}/rotate-secret
+func (UnimplementedHandler) RotateWebhookSecret(ctx context.Context, params RotateWebhookSecretParams) (r *WebhookEndpointHeaders, _ error) {
 	return r, ht.ErrNotImplemented
 }
 
@@ -810,6 +1017,26 @@ func (UnimplementedHandler) SendTransfer(ctx context.Context, req *NewTransfer, 
 //
 // POST /v1/orders/{id}/shipments
 func (UnimplementedHandler) ShipOrder(ctx context.Context, req OptNewShipment, params ShipOrderParams) (r *ShipmentHeaders, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// ShowPreferences implements showPreferences operation.
+//
+// The link at the foot of every mail leads here. Looking changes nothing.
+//
+// GET /v1/preferences/{token}
+func (UnimplementedHandler) ShowPreferences(ctx context.Context, params ShowPreferencesParams) (r ShowPreferencesOK, _ error) {
+	return r, ht.ErrNotImplemented
+}
+
+// Track implements track operation.
+//
+// Whoever has the link sees it, without a login: as a page where `Accept` prefers HTML, else as JSON.
+// A token that is wrong, guessed or revoked is a 404. With the `ETag` as `If-None-Match`, asking again
+// costs next to nothing.
+//
+// GET /v1/track/{token}
+func (UnimplementedHandler) Track(ctx context.Context, params TrackParams) (r TrackRes, _ error) {
 	return r, ht.ErrNotImplemented
 }
 

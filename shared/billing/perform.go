@@ -202,6 +202,7 @@ func (b *Books) tried(ctx context.Context, orderID, paymentID, refundID string, 
 			p.Capture, p.Void, p.Refused, p.Failure, c.happened = 0, false, true, "refused", event.PaymentFailed
 			p.Tries++ // Stripe repeats its refusal to the same key too
 			c.told(*p, p.Amount)
+			c.data["refused"] = true
 			return nil
 		}
 		before := c.account.Sums()

@@ -29,6 +29,7 @@ type Settings struct {
 	CaptureOnShipment         bool          // Stripe authorises first, and takes the money when goods leave
 	PaymentTime               time.Duration // an unpaid prepaid order is cancelled after; 0: never
 	Invoicing                 Invoicing
+	Telling                   Telling
 	Version                   int64
 }
 
@@ -39,6 +40,14 @@ type Invoicing struct {
 	Bank                 string // where to pay to
 	PayURL               string // with {order} in the place of the order's number
 	Footer               string
+}
+
+// Telling is how customers and staff are told what happened.
+type Telling struct {
+	Language           string // of mail to staff: en or zh
+	Email, SMS         bool   // whether customers get any
+	EmailCap, SMSCap   int64  // most for one recipient a day
+	QuietFrom, QuietTo string // HH:MM where the recipient is, when no SMS is sent; "" and "": never
 }
 
 // Default is what a fresh system has: no tax, and a tenth off at most without approval.
@@ -53,6 +62,7 @@ func Default() Settings {
 		ShipUnpaid:     []access.Role{access.Manager},
 		PaymentTime:    72 * time.Hour,
 		Invoicing:      Invoicing{Series: "INV", CreditSeries: "CN"},
+		Telling:        Telling{Language: "en", Email: true, SMS: true, EmailCap: 50, SMSCap: 50},
 		Version:        1,
 	}
 }
@@ -74,6 +84,9 @@ func (s Settings) Check() error {
 	wrong = append(wrong, shipment.CheckCarriers(s.Carriers)...)
 	if s.Invoicing.Series == s.Invoicing.CreditSeries {
 		wrong = append(wrong, refusal.Item{Field: "invoices.credit_series", Code: "invalid", Detail: "Invoices and credit notes are numbered apart."})
+	}
+	if (s.Telling.QuietFrom == "") != (s.Telling.QuietTo == "") || s.Telling.QuietFrom != "" && s.Telling.QuietFrom == s.Telling.QuietTo {
+		wrong = append(wrong, refusal.Item{Field: "notifications.sms.quiet_to", Code: "invalid", Detail: "Quiet hours have a beginning and another end, or neither."})
 	}
 	if len(wrong) > 0 {
 		return refusal.Fields(wrong...)

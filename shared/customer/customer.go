@@ -4,6 +4,9 @@ package customer
 import (
 	"strings"
 	"time"
+
+	"waybill/shared/attribute"
+	"waybill/shared/refusal"
 )
 
 // A Customer buys. CreditLimit is in minor units of the company's currency.
@@ -14,6 +17,7 @@ type Customer struct {
 	Email             string
 	Phone             string // E.164
 	Locale            string // BCP 47
+	TimeZone          string // IANA; "": the company's
 	Terms             Terms
 	CreditLimit       *int64
 	Owner             string // the responsible salesperson's principal id
@@ -22,6 +26,15 @@ type Customer struct {
 	Version           int64
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
+}
+
+// Check refuses nameless attributes and a time zone that is none.
+func (c Customer) Check() []refusal.Item {
+	wrong := attribute.Check(c.Attributes)
+	if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
+		wrong = append(wrong, refusal.Item{Field: "time_zone", Code: "invalid", Detail: "Not an IANA time zone."})
+	}
+	return wrong
 }
 
 // TermsKind is when a customer pays.

@@ -45,6 +45,12 @@ const (
 	Review   Kind = "review"
 	Proof    Kind = "proof"
 	Access   Kind = "access"
+
+	Tracking    Kind = "tracking"    // an order's link for its customer
+	Preferences Kind = "preferences" // of a customer
+	Endpoint    Kind = "webhook_endpoint"
+	DeadLetters Kind = "dead_letters"
+	Report      Kind = "report"
 )
 
 // A Type names what happened, <kind>.<what>.
@@ -111,6 +117,21 @@ const (
 	CountPosting     Type = "count.posting" // the first of several steps that post it
 	CountPosted      Type = "count.posted"
 	CountCancelled   Type = "count.cancelled"
+
+	InvoiceDueSoon Type = "invoice.due_soon" // in three days, and something is open
+	InvoiceOverdue Type = "invoice.overdue"
+
+	TrackingMade       Type = "tracking.made"
+	TrackingRevoked    Type = "tracking.revoked"
+	PreferencesEdited  Type = "preferences.edited"
+	EndpointCreated    Type = "webhook_endpoint.created"
+	EndpointEdited     Type = "webhook_endpoint.edited"
+	EndpointDeleted    Type = "webhook_endpoint.deleted"
+	EndpointSecret     Type = "webhook_endpoint.secret_rotated"
+	EndpointOff        Type = "webhook_endpoint.switched_off" // after three days without an answer
+	DeadLettersWaiting Type = "dead_letters.waiting"
+	DeadLettersHandled Type = "dead_letters.handled"
+	ReportReady        Type = "report.ready"
 
 	AccessDenied Type = "access.denied"
 )

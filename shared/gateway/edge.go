@@ -66,6 +66,8 @@ type call struct {
 	principal access.Principal
 	operation string
 	hash      string
+	accept    string
+	host      string
 }
 
 type callKey struct{}
@@ -86,6 +88,19 @@ func Mark(ctx context.Context, key api.OptString) *table.Mark {
 	return &table.Mark{Principal: c.principal.ID, Operation: c.operation, Key: k, Hash: c.hash}
 }
 
+// PrefersHTML reports whether the client of ctx is a browser that wants a page.
+func PrefersHTML(ctx context.Context) bool {
+	c, _ := ctx.Value(callKey{}).(call)
+	html, json := strings.Index(c.accept, "text/html"), strings.Index(c.accept, "application/json")
+	return html >= 0 && (json < 0 || html < json)
+}
+
+// Host is the name that the client of ctx asked.
+func Host(ctx context.Context) string {
+	c, _ := ctx.Value(callKey{}).(call)
+	return c.host
+}
+
 // begin is the first thing every operation does: a deadline, and the hash that
 // tells a retry of the same request from another one. What the operation
 // denies for its fields is audited like what the guard denies.
@@ -94,7 +109,7 @@ func (e Edge) begin(req middleware.Request, next middleware.Next) (middleware.Re
 	defer cancel()
 	SetRoute(ctx, req.OperationID)
 	c, _ := ctx.Value(callKey{}).(call)
-	c.operation = req.OperationID
+	c.operation, c.accept, c.host = req.OperationID, req.Raw.Header.Get("Accept"), req.Raw.Host
 	if req.Raw.Header.Get("Idempotency-Key") != "" {
 		sum := sha256.New()
 		sum.Write([]byte(req.Raw.Method + " " + req.Raw.URL.RequestURI() + "\n"))

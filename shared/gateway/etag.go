@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"waybill/shared/api"
 )
 
 // ETag is the entity tag of a resource's version.
@@ -23,6 +25,13 @@ func matches(header, etag string, weakly bool) bool {
 		}
 	}
 	return false
+}
+
+// Seen reports whether an If-None-Match header has this entity tag: the answer
+// will be a 304, and need not be made.
+func Seen(header api.OptString, etag string) bool {
+	value, ok := header.Get()
+	return ok && matches(value, etag, true)
 }
 
 // unchanged answers a GET that has the current version already with 304.

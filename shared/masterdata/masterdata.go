@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"waybill/shared/access"
-	"waybill/shared/attribute"
 	"waybill/shared/company"
 	"waybill/shared/customer"
 	"waybill/shared/event"
@@ -116,7 +115,7 @@ func (k *Keeper) CreateCustomer(ctx context.Context, by By, c customer.Customer)
 		}
 	}
 	err := k.fact(ctx, by, func(_ context.Context, tx *table.Tx, now time.Time) (event.Event, error) {
-		if wrong := attribute.Check(c.Attributes); wrong != nil {
+		if wrong := c.Check(); wrong != nil {
 			return event.Event{}, refusal.Fields(wrong...)
 		}
 		c.ID, c.Version, c.CreatedAt, c.UpdatedAt = k.IDs.IDAt(now), 1, now, now
@@ -145,7 +144,7 @@ func (k *Keeper) EditCustomer(ctx context.Context, by By, id string, touches []a
 		}
 		c = was
 		apply(&c)
-		if wrong := attribute.Check(c.Attributes); wrong != nil {
+		if wrong := c.Check(); wrong != nil {
 			return event.Event{}, refusal.Fields(wrong...)
 		}
 		c.Version, c.UpdatedAt = was.Version+1, now

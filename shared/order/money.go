@@ -1,6 +1,7 @@
 package order
 
 import (
+	"slices"
 	"time"
 
 	"waybill/shared/customer"
@@ -28,6 +29,8 @@ type Issued struct {
 	Total    int64
 	Credited int64 // by credit notes
 	DueAt    time.Time
+	ToldSoon bool // that it is due soon
+	ToldLate bool // that it is overdue
 }
 
 // MaxInvoices is how many invoices an order may have: it names them all.
@@ -107,6 +110,26 @@ func (o Order) Open() []int64 {
 		open[n], left = owed-part, left-part
 	}
 	return open
+}
+
+// DueSoon is how long before an invoice is due its customer is reminded.
+const DueSoon = 3 * 24 * time.Hour
+
+// Remind notes that the customer is told that an invoice is due soon, or is
+// overdue; what is true for the first time. It is neither for one that is
+// paid, or of which that was told.
+func (o *Order) Remind(invoice string, now time.Time) (soon, late bool) {
+	open := o.Open()
+	at := slices.IndexFunc(o.Invoices, func(i Issued) bool { return i.ID == invoice })
+	if at < 0 || open[at] == 0 {
+		return false, false
+	}
+	i := o.Invoices[at]
+	late = now.After(i.DueAt) && !i.ToldLate
+	soon = !now.After(i.DueAt) && !now.Before(i.DueAt.Add(-DueSoon)) && !i.ToldSoon
+	o.Invoices = slices.Clone(o.Invoices)
+	o.Invoices[at].ToldSoon, o.Invoices[at].ToldLate = i.ToldSoon || soon, i.ToldLate || late
+	return soon, late
 }
 
 // AwaitPayment gives a prepaid order that has been confirmed so much time to be

@@ -243,7 +243,7 @@ func ending(o order.Order) event.Type {
 
 // ended says what was given up, for the timeline.
 func ended(was, next order.Order, reason string) map[string]any {
-	data := map[string]any{}
+	data := map[string]any{"was_status": string(was.Status)}
 	if reason != "" {
 		data["reason"] = reason
 	}

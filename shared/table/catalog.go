@@ -83,6 +83,7 @@ type customerRecord struct {
 	Email       string            `dynamodbav:"email,omitempty"`
 	Phone       string            `dynamodbav:"phone,omitempty"`
 	Locale      string            `dynamodbav:"locale"`
+	TimeZone    string            `dynamodbav:"time_zone,omitempty"`
 	Terms       string            `dynamodbav:"terms"`
 	TermDays    int               `dynamodbav:"term_days,omitempty"`
 	CreditLimit *int64            `dynamodbav:"credit_limit,omitempty"`
@@ -204,6 +205,17 @@ type settingsRecord struct {
 	OnShipment     bool                  `dynamodbav:"capture_on_shipment,omitempty"`
 	PaymentTime    *int64                `dynamodbav:"payment_time,omitempty"` // nanoseconds
 	Invoicing      *invoicingRecord      `dynamodbav:"invoicing,omitempty"`
+	Telling        *tellingRecord        `dynamodbav:"telling,omitempty"`
+}
+
+type tellingRecord struct {
+	Language  string `dynamodbav:"language"`
+	Email     bool   `dynamodbav:"email,omitempty"`
+	SMS       bool   `dynamodbav:"sms,omitempty"`
+	EmailCap  int64  `dynamodbav:"email_cap"`
+	SMSCap    int64  `dynamodbav:"sms_cap"`
+	QuietFrom string `dynamodbav:"quiet_from,omitempty"`
+	QuietTo   string `dynamodbav:"quiet_to,omitempty"`
 }
 
 type invoicingRecord struct {
@@ -238,8 +250,8 @@ func (tx *Tx) SaveSettings(s company.Settings, was int64) {
 		Currency: s.Currency, TimeZone: s.TimeZone, TaxInclusive: s.TaxInclusive, TaxRates: s.TaxRates, DiscountLimits: s.DiscountLimits,
 		Allocation: s.Allocation, ShipUnpaid: s.ShipUnpaid, OnShipment: s.CaptureOnShipment,
 	}
-	patience, invoicing := int64(s.PaymentTime), invoicingRecord(s.Invoicing)
-	r.PaymentTime, r.Invoicing = &patience, &invoicing
+	patience, invoicing, telling := int64(s.PaymentTime), invoicingRecord(s.Invoicing), tellingRecord(s.Telling)
+	r.PaymentTime, r.Invoicing, r.Telling = &patience, &invoicing, &telling
 	for _, c := range s.Carriers {
 		r.Carriers = append(r.Carriers, carrierRecord(c))
 	}
@@ -362,7 +374,7 @@ func recordOfCustomer(c customer.Customer) customerRecord {
 	k := customerKey(c.ID)
 	r := customerRecord{
 		PK: k.pk, SK: k.sk, At: c.ID, Recent: sharded(customersList, c.ID),
-		Reference: c.Reference, Name: c.Name, Email: c.Email, Phone: c.Phone, Locale: c.Locale,
+		Reference: c.Reference, Name: c.Name, Email: c.Email, Phone: c.Phone, Locale: c.Locale, TimeZone: c.TimeZone,
 		Terms: string(c.Terms.Kind), TermDays: c.Terms.Days, CreditLimit: c.CreditLimit, Owner: c.Owner,
 		Billing: recordOfAddress(c.Billing), Shipping: recordOfAddress(c.Shipping), Attributes: c.Attributes,
 		Version: c.Version, CreatedAt: c.CreatedAt.UnixMilli(), UpdatedAt: c.UpdatedAt.UnixMilli(),
@@ -376,7 +388,7 @@ func recordOfCustomer(c customer.Customer) customerRecord {
 func customerOf(i item) (customer.Customer, error) {
 	r, err := decode[customerRecord](i)
 	return customer.Customer{
-		ID: r.At, Reference: r.Reference, Name: r.Name, Email: r.Email, Phone: r.Phone, Locale: r.Locale,
+		ID: r.At, Reference: r.Reference, Name: r.Name, Email: r.Email, Phone: r.Phone, Locale: r.Locale, TimeZone: r.TimeZone,
 		Terms: customer.Terms{Kind: customer.TermsKind(r.Terms), Days: r.TermDays}, CreditLimit: r.CreditLimit, Owner: r.Owner,
 		Billing: r.Billing.address(), Shipping: r.Shipping.address(), Attributes: r.Attributes,
 		Version: r.Version, CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt),
@@ -392,13 +404,17 @@ func settingsOf(i item) (company.Settings, error) {
 		Name: r.Name, Email: r.Email, Phone: r.Phone, TaxID: r.TaxID, Address: r.Address.address(),
 		Currency: r.Currency, TimeZone: r.TimeZone, TaxInclusive: r.TaxInclusive, TaxRates: r.TaxRates,
 		DiscountLimits: r.DiscountLimits, Allocation: r.Allocation, ShipUnpaid: r.ShipUnpaid, Version: r.Version,
-		CaptureOnShipment: r.OnShipment, PaymentTime: company.Default().PaymentTime, Invoicing: company.Default().Invoicing,
+		CaptureOnShipment: r.OnShipment, PaymentTime: company.Default().PaymentTime,
+		Invoicing: company.Default().Invoicing, Telling: company.Default().Telling,
 	}
 	if r.PaymentTime != nil { // settings of before there were payments have none
 		s.PaymentTime = time.Duration(*r.PaymentTime)
 	}
 	if r.Invoicing != nil {
 		s.Invoicing = company.Invoicing(*r.Invoicing)
+	}
+	if r.Telling != nil {
+		s.Telling = company.Telling(*r.Telling)
 	}
 	for _, c := range r.Carriers {
 		s.Carriers = append(s.Carriers, shipment.Carrier(c))

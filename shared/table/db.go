@@ -63,22 +63,25 @@ func Open(env Environment, name string, now func() time.Time) (*DB, error) {
 		t.ResponseHeaderTimeout = 3 * time.Second
 	})
 	options := dynamodb.Options{
-		Region: region,
-		Credentials: aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{
-				AccessKeyID:     env("AWS_ACCESS_KEY_ID"),
-				SecretAccessKey: env("AWS_SECRET_ACCESS_KEY"),
-				SessionToken:    env("AWS_SESSION_TOKEN"),
-				Source:          "environment",
-			}, nil
-		})),
-		HTTPClient: transport,
-		Retryer:    retryer(),
+		Region:      region,
+		Credentials: credentialsOf(env), HTTPClient: transport, Retryer: retryer(),
 	}
 	if endpoint := env("AWS_ENDPOINT_URL_DYNAMODB"); endpoint != "" {
 		options.BaseEndpoint = aws.String(endpoint)
 	}
 	return New(dynamodb.New(options), name, now), nil
+}
+
+// credentialsOf are those that the runtime keeps in the environment.
+func credentialsOf(env Environment) aws.CredentialsProvider {
+	return aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{
+			AccessKeyID:     env("AWS_ACCESS_KEY_ID"),
+			SecretAccessKey: env("AWS_SECRET_ACCESS_KEY"),
+			SessionToken:    env("AWS_SESSION_TOKEN"),
+			Source:          "environment",
+		}, nil
+	}))
 }
 
 // retryer makes the SDK repeat what the network or a throttle swallowed a few

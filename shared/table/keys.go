@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"waybill/shared/access"
 	"waybill/shared/event"
 	"waybill/shared/order"
 	"waybill/shared/stock"
@@ -58,6 +59,40 @@ func entryKey(orderID string, n int64) key {
 func waitKey(sku string, o order.Order) key {
 	return key{stockPartition(sku), waitPrefix + milliseconds(o.WaitingSince()) + "#" + o.ID}
 }
+func preferencesKey(customerID string) key { return key{customerKey(customerID).pk, "PREFERENCES"} }
+func trackingKey(orderID string) key       { return key{orderKey(orderID).pk, "TRACKING"} }
+func readerKey(principal string) key       { return key{"READER#" + principal, "READER"} }
+func homeKey() key                         { return key{"HOME", "HOME"} }
+func publishedKey() key                    { return key{"PUBLISHED", "PUBLISHED"} }
+func remindedKey() key                     { return key{"REMINDED", "REMINDED"} }
+func letterKey(id string) key              { return key{"DEADLETTER#" + id, "DEADLETTER"} }
+func lettersKey() key                      { return key{"DEADLETTERS", "DEADLETTERS"} }
+func endpointsKey() key                    { return key{"ENDPOINTS", "ENDPOINTS"} }
+func endpointKey(id string) key            { return key{"ENDPOINT#" + id, "ENDPOINT"} }
+func courierKey(endpointID string) key     { return key{endpointKey(endpointID).pk, "COURIER"} }
+func attemptKey(endpointID, id string) key {
+	return key{endpointKey(endpointID).pk, attemptPrefix + id}
+}
+
+// A link is found by the hash of its token: a key says nothing of its neighbours.
+func trackKey(hash string) key  { return key{"TRACK#" + hash, "TRACK"} }
+func optOutKey(hash string) key { return key{"OPTOUT#" + hash, "OPTOUT"} }
+
+// A notification stands beside the events of what it is about.
+func noticeKey(s event.Subject, id string) key { return key{eventPartition(s), noticePrefix + id} }
+
+// A cap counts what one recipient got on a day; the recipient is a hash.
+func capKey(channel, recipient, day string) key {
+	return key{"CAP#" + channel + "#" + recipient + "#" + day, "CAP"}
+}
+
+// How far an endpoint was sent a subject's events, and that there are more.
+func cursorKey(endpointID string, s event.Subject) key {
+	return key{endpointKey(endpointID).pk, cursorPrefix + s.String()}
+}
+func pendingKey(endpointID string, s event.Subject) key {
+	return key{endpointKey(endpointID).pk, pendingPrefix + s.String()}
+}
 func markKey(digest string) key        { return key{"MARK#" + digest, "MARK"} }
 func stockPartition(sku string) string { return stockPK + sku }
 
@@ -83,7 +118,7 @@ func eventPartition(s event.Subject) string {
 	case event.Customer:
 		return customerKey(s.ID).pk
 	default:
-		return "EVENTS#" + s.String()
+		return eventsPK + s.String()
 	}
 }
 
@@ -99,6 +134,7 @@ func eventKey(e event.Event) key {
 const StockAvailable = "available"
 
 const (
+	eventsPK       = "EVENTS#"
 	stockPK        = "STOCK#"
 	stockPrefix    = "LOCATION#"
 	movementPrefix = "MOVEMENT#"
@@ -107,6 +143,10 @@ const (
 	linePrefix     = "LINE#"
 	entryPrefix    = "MONEY#"
 	creditPrefix   = "CREDIT#"
+	noticePrefix   = "NOTICE#"
+	attemptPrefix  = "ATTEMPT#"
+	cursorPrefix   = "CURSOR#"
+	pendingPrefix  = "PENDING#"
 )
 
 // milliseconds writes a moment after 1969 so that it sorts as text.
@@ -151,6 +191,11 @@ const (
 	expiryList      = "EXPIRY"      // by when they are to be paid
 	receivablesList = "RECEIVABLES" // by when they are due
 	unsettledList   = "UNSETTLED"   // by when they were left
+
+	noticesDueList  = "NOTICES" // notifications by when they are to be tried
+	noticesSentList = "SENDING" // those handed over, by when: what stays here got no answer
+	lettersList     = "LETTERS" // dead letters that wait
+	lettersDoneList = "HANDLED" // and those that do no more
 )
 
 func ordersByStatus(s order.Status) string      { return "ORDERS#" + string(s) }
@@ -159,6 +204,8 @@ func ordersByCustomer(customer string) string   { return "ORDERS#" + customer }
 func customersByOwner(owner string) string      { return "CUSTOMERS#" + owner }
 func invoicesByOwner(owner string) string       { return "INVOICES#" + owner }
 func invoicesByCustomer(customer string) string { return "INVOICES#" + customer }
+func feedOfRole(r access.Role) string           { return "FEED#role/" + string(r) }
+func feedOfPerson(principal string) string      { return "FEED#user/" + principal }
 func shipmentsByOwner(owner string) string      { return "SHIPMENTS#" + owner }
 
 // sharded is the partition of a list that an item with this id is in.

@@ -87,6 +87,8 @@ type issuedRecord struct {
 	Total    int64  `dynamodbav:"total"`
 	Credited int64  `dynamodbav:"credited,omitempty"`
 	DueAt    int64  `dynamodbav:"due_at"`
+	ToldSoon bool   `dynamodbav:"told_soon,omitempty"`
+	ToldLate bool   `dynamodbav:"told_late,omitempty"`
 }
 
 type allocationRecord struct {
@@ -316,7 +318,9 @@ func recordOfOrder(o order.Order) orderRecord {
 		r.PayBy = o.PayBy.UnixMilli()
 	}
 	for _, i := range o.Invoices {
-		r.Invoices = append(r.Invoices, issuedRecord{ID: i.ID, Total: i.Total, Credited: i.Credited, DueAt: i.DueAt.UnixMilli()})
+		r.Invoices = append(r.Invoices, issuedRecord{
+			ID: i.ID, Total: i.Total, Credited: i.Credited, DueAt: i.DueAt.UnixMilli(), ToldSoon: i.ToldSoon, ToldLate: i.ToldLate,
+		})
 	}
 	for _, l := range o.Lines {
 		lr := lineRecord{
@@ -360,7 +364,9 @@ func orderOf(i item) (order.Order, error) {
 		o.PayBy = &at
 	}
 	for _, i := range r.Invoices {
-		o.Invoices = append(o.Invoices, order.Issued{ID: i.ID, Total: i.Total, Credited: i.Credited, DueAt: moment(i.DueAt)})
+		o.Invoices = append(o.Invoices, order.Issued{
+			ID: i.ID, Total: i.Total, Credited: i.Credited, DueAt: moment(i.DueAt), ToldSoon: i.ToldSoon, ToldLate: i.ToldLate,
+		})
 	}
 	for _, lr := range r.Lines {
 		l := order.Line{

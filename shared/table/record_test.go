@@ -9,6 +9,7 @@ import (
 	"waybill/shared/access"
 	"waybill/shared/company"
 	"waybill/shared/customer"
+	"waybill/shared/deadletter"
 	"waybill/shared/event"
 	"waybill/shared/order"
 	"waybill/shared/payment"
@@ -130,6 +131,14 @@ func TestEveryFieldIsReadBack(t *testing.T) {
 		wantSame(t, got, want, err)
 		ids, err := s.CustomerIDs(ctx, []string{want.Reference, "nobody"})
 		wantSame(t, ids, map[string]string{want.Reference: want.ID}, err)
+	})
+	t.Run("dead letter", func(t *testing.T) {
+		want := full[deadletter.Letter](t)
+		want.ID = s.ids.ID()
+		s.commit(t, func(tx *table.Tx) { tx.SaveLetter(want, 0) })
+		want.Version = 1
+		got, err := s.Letter(ctx, want.ID)
+		wantSame(t, got, want, err)
 	})
 	t.Run("settings", func(t *testing.T) {
 		got, err := s.Settings(ctx)

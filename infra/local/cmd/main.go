@@ -1,7 +1,8 @@
 // Command cmd is `make run`: the whole of Waybill on this machine, until
 // Ctrl-C. The environment may set PORT (3000), FRESH=1 to start with empty
 // data, and VERBOSE=1 to see the functions' logs, which otherwise go to
-// .local/run.log.
+// .local/run.log; SMTP_ADDR, a mail server that mail is passed on to; and
+// WEBHOOK_ALLOW, host:port of webhook receivers on this machine, by commas.
 package main
 
 import (
@@ -19,11 +20,15 @@ import (
 	"waybill/infra/dynamolocal"
 	"waybill/infra/issuer"
 	"waybill/infra/local"
+	"waybill/infra/outbox"
 	"waybill/infra/template"
 	"waybill/shared/access"
 )
 
-const defaultPort = 3000
+const (
+	defaultPort = 3000
+	mailSender  = "orders@waybill.example" // whom mail is from that goes to SMTP_ADDR
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -72,6 +77,12 @@ func configure() (local.Config, error) {
 		Log:      os.Stderr,
 		Stripe:   local.Stripe{Key: os.Getenv("STRIPE_SECRET_KEY"), WebhookSecret: os.Getenv("STRIPE_WEBHOOK_SECRET")},
 	}
+	if hosts := os.Getenv("WEBHOOK_ALLOW"); hosts != "" {
+		cfg.Outbox.Webhooks = strings.Split(hosts, ",")
+	}
+	if server := os.Getenv("SMTP_ADDR"); server != "" {
+		cfg.Outbox.Forward = outbox.SMTP(server, mailSender)
+	}
 	if port := os.Getenv("PORT"); port != "" {
 		if cfg.Port, err = strconv.Atoi(port); err != nil || cfg.Port < 0 || cfg.Port > 65535 {
 			return local.Config{}, fmt.Errorf("PORT=%s is not a port", port)
@@ -104,6 +115,7 @@ Waybill is ready.
   contract     %[1]s/openapi.yaml
   health       %[1]s/healthz
   payments     %[3]s
+  outbox       %[1]s/dev/outbox shows the mail and SMS that would be sent
   DynamoDB     %[2]s
   logs         .local/run.log, or here with VERBOSE=1
 

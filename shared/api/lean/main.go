@@ -58,7 +58,7 @@ func generate(contract, config string) error {
 	return group(&doc)
 }
 
-// prune drops what stands under a status of 300 or more, and the type of what is marked x-raw.
+// prune drops what stands under the status 304 or one of 400 or more, and the type of what is marked x-raw.
 func prune(n *yaml.Node) {
 	if n.Kind == yaml.MappingNode {
 		kept := n.Content[:0]
@@ -103,5 +103,5 @@ func field(n *yaml.Node, name string) *yaml.Node {
 }
 
 func isError(status string) bool {
-	return len(status) == 3 && strings.ContainsAny(status[:1], "345") && strings.Trim(status, "0123456789") == ""
+	return len(status) == 3 && (status == "304" || strings.ContainsAny(status[:1], "45")) && strings.Trim(status, "0123456789") == ""
 }
