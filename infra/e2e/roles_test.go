@@ -16,15 +16,15 @@ import (
 var grants = map[string][]string{
 	"sales": {
 		"orders.read", "orders.write", "customers.read", "customers.add", "customers.write", "products.read", "locations.read", "stock.read", "shipments.read",
-		"payments.read", "checkout.write", "invoices.read",
+		"payments.read", "checkout.write", "invoices.read", "notifications.read",
 	},
 	"warehouse": {
 		"orders.read", "products.read", "locations.read", "stock.read", "stock.move", "movements.read", "stock.proof",
-		"stock.count", "shipments.read", "shipments.write", "returns.write",
+		"stock.count", "shipments.read", "shipments.write", "returns.write", "notifications.read",
 	},
 	"finance": {
 		"orders.read", "customers.read", "customers.write", "products.read", "shipments.read",
-		"payments.read", "payments.write", "checkout.write", "refunds.write", "invoices.read", "invoices.write",
+		"payments.read", "payments.write", "checkout.write", "refunds.write", "invoices.read", "invoices.write", "notifications.read",
 	},
 }
 

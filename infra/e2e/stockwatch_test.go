@@ -12,14 +12,18 @@ import (
 )
 
 // startDriven runs the system as make run does: the stream feeds, and the clock calls.
-func startDriven(t testing.TB) system {
+func startDriven(t testing.TB, change ...func(*local.Config)) system {
 	t.Helper()
 	path, err := template.Find(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	client, table := testtable.NewStreaming(t)
-	s, err := local.Start(t.Context(), local.Config{Template: path, Client: client, Table: table, Drive: true, Log: io.Discard, Patience: 2 * time.Minute})
+	cfg := local.Config{Template: path, Client: client, Table: table, Drive: true, Log: io.Discard, Patience: 2 * time.Minute}
+	for _, c := range change {
+		c(&cfg)
+	}
+	s, err := local.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
