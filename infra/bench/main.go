@@ -107,6 +107,10 @@ func (b bench) measure(ctx context.Context, r *Report) error {
 	if err := b.orders(ctx, dir, r); err != nil {
 		return err
 	}
+	b.say("telling people of %d orders that wait, and of %d as they come", b.scale.orders, b.scale.payers/2)
+	if r.Telling, err = b.telling(ctx); err != nil {
+		return fmt.Errorf("measure telling: %w", err)
+	}
 	if r.Lists, err = b.lists(ctx); err != nil {
 		return fmt.Errorf("measure lists: %w", err)
 	}

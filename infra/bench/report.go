@@ -23,6 +23,7 @@ type Report struct {
 	Note       Note         `json:"delivery_note"`
 	Webhooks   Webhooks     `json:"webhooks"`
 	Numbering  Numbering    `json:"numbering"`
+	Telling    Telling      `json:"telling"`
 	Units      []Units      `json:"write_units"`
 	Start      Start        `json:"start"`
 	Memory     Memory       `json:"memory"`
@@ -72,6 +73,7 @@ const (
 	aimListing = 1.5  // times the page of a short list, at most
 	aimNote    = 300  // milliseconds and kilobytes of a long delivery note, at most
 	aimHeard   = 1000 // milliseconds until one of Stripe's events is answered, p99, below
+	aimTold    = 1000 // milliseconds from an order to its mail in the outbox, p95, below
 	aimWaiting = 1.25 // times an order's p95 while invoices are issued, below
 )
 
@@ -87,6 +89,7 @@ func (r *Report) judge() {
 		Aim{"delivery note, ms", r.Note.Millis, fmt.Sprintf("≤ %d", aimNote), r.Note.Millis <= aimNote},
 		Aim{"delivery note, KB", r.Note.KB, fmt.Sprintf("≤ %d", aimNote), r.Note.KB <= aimNote},
 		Aim{"answer to Stripe's event, p99 in ms", r.Webhooks.HTTP.P99, fmt.Sprintf("< %d", aimHeard), r.Webhooks.HTTP.P99 < aimHeard},
+		Aim{"order to outbox, p95 in ms", r.Telling.P95, fmt.Sprintf("< %d", aimTold), r.Telling.P95 < aimTold},
 		Aim{"order's p95 beside invoices, times alone", r.Numbering.Ratio, fmt.Sprintf("< %g", aimWaiting), r.Numbering.Ratio < aimWaiting})
 	for _, l := range r.Lists {
 		r.Aims = append(r.Aims, Aim{"page of orders " + l.By + ", times that of a short list", l.Ratio, fmt.Sprintf("≤ %g", aimListing), l.Ratio <= aimListing})
@@ -118,6 +121,10 @@ func (r *Report) Print(out io.Writer) error {
 	title("Orders of 2 lines alone, and while %d invoices are issued at once; p95 in ms", n.Invoices)
 	p("clients\talone\tbeside invoices\tbeside/alone\tinvoices/s")
 	p("%d\t%.1f\t%.1f\t%.2f\t%.0f", n.Clients, n.Alone, n.Beside, n.Ratio, n.Rate)
+	t := r.Telling
+	title("%d orders that wait to be told of, then %d as they come; times in ms, cost in dollars without SES and SMS", t.Waiting, t.Orders)
+	p("events/s\tmessages\twrite units/event\tread units/event\tcost/1,000 messages\torder to outbox p50\tp95")
+	p("%.0f\t%d\t%.1f\t%.1f\t%.4f\t%.0f\t%.0f", t.Rate, t.Messages, t.Writes, t.Reads, t.Cost, t.P50, t.P95)
 	for _, u := range r.Units {
 		title("Write units of an order with %s", u.Order)
 		p("part\tbytes\ttable\tindexes\tunits")

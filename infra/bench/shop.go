@@ -34,11 +34,12 @@ type shop struct {
 	client *dynamodb.Client
 	system *local.System
 	http   *http.Client
-	seller string   // a salesperson's token
-	skus   []string // in stock
-	plain  string   // a customer without addresses
-	homed  string   // a customer with a billing and a shipping address
-	names  names    // of orders that are entered past the system
+	seller string            // a salesperson's token
+	skus   []string          // in stock
+	plain  string            // a customer without addresses
+	homed  string            // a customer with a billing and a shipping address
+	names  names             // of orders that are entered past the system
+	under  http.RoundTripper // the client of the table; nil is the usual one
 }
 
 type obj = map[string]any
@@ -62,7 +63,7 @@ func (s *shop) open(ctx context.Context, root string, goods int) error {
 	if s.db, err = dynamolocal.Start(ctx, dynamolocal.Options{Home: local.Home(root)}); err != nil {
 		return err
 	}
-	s.client = dynamolocal.NewClient(s.db.Endpoint(), nil)
+	s.client = dynamolocal.NewClient(s.db.Endpoint(), s.under)
 	if err := dynamolocal.CreateTable(ctx, s.client, tmpl.Table(), tableName); err != nil {
 		return err
 	}
