@@ -119,15 +119,16 @@ func (c *Crier) publish(ctx context.Context, found []table.FoundEvent, again fun
 }
 
 const (
-	// grace is how old an event is before the sweep takes it for forgotten.
-	grace = time.Minute
+	// grace is how old an event is before the sweep takes it for forgotten: so old
+	// that none can land anymore that is older (table.FactLife).
+	grace = 2 * table.FactLife
 	// hopeless is how old one is that the sweep gives up.
 	hopeless = time.Hour
 	page     = 100
 )
 
 // Sweep publishes what has no mark of publication, until a moment. It comes by
-// each event once that is older than any transaction can still take, and
+// each event once, when that is older than any transaction can still take, and
 // returns how many it published, and those it gives up: they can't be
 // published, and have been tried for an hour.
 func (c *Crier) Sweep(ctx context.Context, until time.Time) (published int, given []Failure, err error) {
@@ -164,8 +165,7 @@ func (c *Crier) Sweep(ctx context.Context, until time.Time) (published int, give
 			holds = true
 		}
 		after = last
-		// What is younger may still be joined by events that are older than it.
-		if at := now.Add(-2 * table.FactLife); !holds && table.Before(last, at) {
+		if !holds {
 			if err := c.DB.SetPublishedUntil(ctx, last); err != nil {
 				return published, given, err
 			}

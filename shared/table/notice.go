@@ -131,7 +131,7 @@ func (db *DB) NoticesDue(ctx context.Context, after string, at time.Time, limit 
 // which nobody heard since. The rest is as with NoticesDue.
 func (db *DB) NoticesUnanswered(ctx context.Context, after string, before time.Time, limit int) (lost []notice.Notice, last string, err error) {
 	return db.notices(ctx, noticesSentList, after, before, limit, func(n notice.Notice) bool {
-		return n.Status == notice.Sending && Before(n.Claim, before)
+		return n.Status == notice.Sending && earlier(n.Claim, before)
 	})
 }
 

@@ -202,8 +202,8 @@ func (db *DB) feed(ctx context.Context, after string, from, till time.Time, limi
 	return found, last, err
 }
 
-// Before reports whether an id is of before a moment.
-func Before(id string, at time.Time) bool { return id < ident.First(at) }
+// earlier reports whether an id is of before a moment.
+func earlier(id string, at time.Time) bool { return id < ident.First(at) }
 
 // How far events were looked at for whether they were published.
 type publishedRecord struct {
