@@ -30,7 +30,7 @@ type Burier interface {
 
 // A Stream reads what a part of the table's stream was about.
 type Stream interface {
-	Items(ctx context.Context, r table.Range) ([]table.Changed, error)
+	Items(ctx context.Context, r table.Range) (items []table.Changed, whole bool, err error)
 }
 
 // Collect is the function.
@@ -110,13 +110,14 @@ func (c *Collect) records(ctx context.Context, g given) ([]recovery.Failure, err
 	b := g.Batch
 	source := named(g.Request.Function, "Function")
 	reason := fmt.Sprintf("%s after %d tries; the log of %s has the cause, last under request %s", g.Request.Reason, g.Request.Tries, source, g.Request.ID)
-	items, err := c.Stream.Items(ctx, table.Range{Stream: b.Stream, Shard: b.Shard, From: b.From, To: b.To})
+	items, whole, err := c.Stream.Items(ctx, table.Range{Stream: b.Stream, Shard: b.Shard, From: b.From, To: b.To})
 	if err != nil {
 		return nil, err
 	}
 	var out []recovery.Failure
 	for _, i := range items {
-		if !concerns(source, i.Item) {
+		// What was not published is published by the sweep, or given up there.
+		if !concerns(source, i.Item) || source == "publish" {
 			continue
 		}
 		f := recovery.Failure{Source: source, What: i.PK + ", " + i.SK, Item: i.Item, Reason: reason, At: i.At}
@@ -125,10 +126,10 @@ func (c *Collect) records(ctx context.Context, g given) ([]recovery.Failure, err
 		}
 		out = append(out, f)
 	}
-	if out == nil {
+	if !whole && source != "publish" {
 		out = append(out, recovery.Failure{
 			Source: source, Reason: reason, At: b.First,
-			What: fmt.Sprintf("%d records of the stream from %s in %s, which it has no more", b.Size, b.From, b.Shard),
+			What: fmt.Sprintf("some of %d records of the stream from %s in %s, which it has no more", b.Size, b.From, b.Shard),
 		})
 	}
 	return out, nil

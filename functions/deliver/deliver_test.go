@@ -68,8 +68,8 @@ func TestMessagesWakeTheCourierAndThoseThatFailComeAgain(t *testing.T) {
 	for _, f := range out.BatchItemFailures {
 		failed = append(failed, f.ItemIdentifier)
 	}
-	slices.Sort(c.woken)
-	if !slices.Equal(failed, []string{"2", "3"}) || !slices.Equal(c.woken, []string{"order/A order.created", "order/B order.created", "order/C order.created"}) {
+	slices.Sort(c.woken) // what fails is tried more than once
+	if !slices.Equal(failed, []string{"2", "3"}) || !slices.Equal(slices.Compact(c.woken), []string{"order/A order.created", "order/B order.created", "order/C order.created"}) {
 		t.Errorf("failed are %v, woken %v", failed, c.woken)
 	}
 	if strings.Contains(log.String(), "nonsense") {
@@ -84,7 +84,7 @@ func TestTheClockHasEverythingSentThatIsDue(t *testing.T) {
 	d := &deliver.Deliver{Courier: c, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 	defer cancel()
-	out, err := d.Handle(ctx, consumer.Wake{Scheduled: now})
+	out, err := d.Handle(ctx, consumer.Wake{})
 	if err != nil || c.ticked != 1 || out.BatchItemFailures == nil {
 		t.Errorf("%+v, %v", out, err)
 	}

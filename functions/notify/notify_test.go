@@ -86,8 +86,8 @@ func TestWhatFailsOfABatchComesAgainAndNothingElse(t *testing.T) {
 	if !slices.Equal(failed, []string{"FAILS", "DIES", "POISON"}) {
 		t.Errorf("%v are to come again", failed)
 	}
-	slices.Sort(teller.asked)
-	if !slices.Equal(teller.asked, []string{"order/A", "order/B", "order/C", "order/DIES", "order/FAILS"}) {
+	slices.Sort(teller.asked) // what fails is tried more than once
+	if !slices.Equal(slices.Compact(teller.asked), []string{"order/A", "order/B", "order/C", "order/DIES", "order/FAILS"}) {
 		t.Errorf("told of %v", teller.asked)
 	}
 }
@@ -97,7 +97,7 @@ func TestTheClockFindsWhatWasLostAndTriesWhatIsDueThoughOneFails(t *testing.T) {
 	teller := &teller{}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	if _, err := function(teller).Handle(ctx, consumer.Wake{Scheduled: time.Now()}); err == nil {
+	if _, err := function(teller).Handle(ctx, consumer.Wake{}); err == nil {
 		t.Error("the failure is not told")
 	}
 	if !slices.Equal(teller.asked, []string{"unanswered", "due"}) {

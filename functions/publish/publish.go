@@ -18,7 +18,7 @@ import (
 // A Crier publishes events.
 type Crier interface {
 	Publish(ctx context.Context, wants []announce.Want) ([]announce.Failure, error)
-	Sweep(ctx context.Context, until time.Time) (published int, given []announce.Failure, err error)
+	Sweep(ctx context.Context, until time.Time, bury func(context.Context, announce.Failure) error) (published int, err error)
 }
 
 // A Burier keeps what can't be published for a person.
@@ -34,15 +34,9 @@ type Publish struct {
 	Now     func() time.Time
 }
 
-// A Wake is a batch of the stream, or the moment of a schedule.
-type Wake struct {
-	Records   []events.DynamoDBEventRecord `json:"Records"`
-	Scheduled time.Time                    `json:"scheduled"`
-}
-
 // New returns what builds the function's handler, with the topic.
-func New(topic announce.Topic) func(consumer.Edge) consumer.Handler[Wake, events.DynamoDBEventResponse] {
-	return func(edge consumer.Edge) consumer.Handler[Wake, events.DynamoDBEventResponse] {
+func New(topic announce.Topic) func(consumer.Edge) consumer.Handler[events.DynamoDBEvent, events.DynamoDBEventResponse] {
+	return func(edge consumer.Edge) consumer.Handler[events.DynamoDBEvent, events.DynamoDBEventResponse] {
 		p := &Publish{
 			Crier:   &announce.Crier{DB: edge.Records, Topic: topic, Now: edge.IDs().Now},
 			Letters: &recovery.Desk{DB: edge.Records, IDs: edge.IDs()},
@@ -59,10 +53,10 @@ const (
 	sweepTime = time.Minute
 )
 
-// Handle publishes the events of a batch, and answers with those that were not:
+// Handle publishes the events of a batch, or sweeps where there is none, and answers with those that were not:
 // they come again. An event that can't be read never will be: it goes to the
 // dead letters, and the stream goes on.
-func (p *Publish) Handle(ctx context.Context, in Wake) (events.DynamoDBEventResponse, error) {
+func (p *Publish) Handle(ctx context.Context, in events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
 	out := events.DynamoDBEventResponse{BatchItemFailures: []events.DynamoDBBatchItemFailure{}}
 	if len(in.Records) == 0 {
 		return out, p.sweep(ctx)
@@ -100,13 +94,11 @@ func (p *Publish) Handle(ctx context.Context, in Wake) (events.DynamoDBEventResp
 }
 
 func (p *Publish) sweep(ctx context.Context) error {
-	published, given, err := p.Crier.Sweep(ctx, consumer.Until(ctx, p.Now(), margin, sweepTime))
-	p.Log.InfoContext(ctx, "swept", "published", published, "given_up", len(given))
-	for _, f := range given {
-		if err := p.bury(ctx, f); err != nil {
-			return err
-		}
-	}
+	until := consumer.Until(ctx, p.Now(), margin, sweepTime)
+	ctx, cancel := context.WithTimeout(ctx, until.Sub(p.Now())+margin/2)
+	defer cancel()
+	published, err := p.Crier.Sweep(ctx, until, p.bury)
+	p.Log.InfoContext(ctx, "swept", "published", published)
 	return err
 }
 

@@ -30,9 +30,14 @@ func (c *crier) Publish(_ context.Context, wants []announce.Want) ([]announce.Fa
 	return c.failures, c.err
 }
 
-func (c *crier) Sweep(context.Context, time.Time) (int, []announce.Failure, error) {
+func (c *crier) Sweep(ctx context.Context, _ time.Time, bury func(context.Context, announce.Failure) error) (int, error) {
 	c.swept++
-	return 0, c.failures, c.err
+	for _, f := range c.failures {
+		if err := bury(ctx, f); err != nil {
+			return 0, err
+		}
+	}
+	return 0, c.err
 }
 
 type letters struct {
@@ -60,7 +65,7 @@ func record(n int, name, pk, sk string, more ...string) events.DynamoDBEventReco
 func handle(t *testing.T, c *crier, l *letters, records ...events.DynamoDBEventRecord) (failed []string, err error) {
 	t.Helper()
 	p := &publish.Publish{Crier: c, Letters: l, Log: slog.New(slog.DiscardHandler), Now: time.Now}
-	out, err := p.Handle(t.Context(), publish.Wake{Records: records})
+	out, err := p.Handle(t.Context(), events.DynamoDBEvent{Records: records})
 	for _, f := range out.BatchItemFailures {
 		failed = append(failed, f.ItemIdentifier)
 	}

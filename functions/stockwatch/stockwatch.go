@@ -159,7 +159,8 @@ func (s *Stockwatch) changes(ctx context.Context, records []events.DynamoDBEvent
 	return all
 }
 
-// rose compares what was available with what is now.
+// rose compares what was available with what is now; what a person wants done
+// again counts as risen.
 func rose(c events.DynamoDBStreamRecord) (bool, error) {
 	was, err := available(c.OldImage)
 	if err != nil {
@@ -169,7 +170,7 @@ func rose(c events.DynamoDBStreamRecord) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("new image: %w", err)
 	}
-	return is > was, nil
+	return is > was || text(c.NewImage[table.Again]) != text(c.OldImage[table.Again]), nil
 }
 
 // available is 0 of an item that is not there.

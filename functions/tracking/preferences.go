@@ -21,7 +21,7 @@ func (h *Tracking) ShowPreferences(ctx context.Context, params api.ShowPreferenc
 }
 
 // ChoosePreferences implements choosePreferences.
-func (h *Tracking) ChoosePreferences(ctx context.Context, req *api.ChoosePreferencesReq, params api.ChoosePreferencesParams) (api.ChoosePreferencesOK, error) {
+func (h *Tracking) ChoosePreferences(ctx context.Context, req api.ChoosePreferencesReq, params api.ChoosePreferencesParams) (api.ChoosePreferencesOK, error) {
 	p, err := h.keeper.Choose(ctx, params.Token, choice(req))
 	if err != nil {
 		return api.ChoosePreferencesOK{}, err
@@ -31,21 +31,35 @@ func (h *Tracking) ChoosePreferences(ctx context.Context, req *api.ChoosePrefere
 }
 
 // choice reads the page's form, or what a mail program's own button sends (RFC 8058).
-func choice(req *api.ChoosePreferencesReq) consent.Choice {
-	var c consent.Choice
-	if v, ok := req.Email.Get(); ok {
-		on := v == api.ChoosePreferencesReqEmailOn
-		c.Email = &on
+// They may be encoded in either of two ways, which the contract's code knows apart.
+func choice(req api.ChoosePreferencesReq) consent.Choice {
+	var email, sms string
+	var oneClick bool
+	switch form := req.(type) {
+	case *api.PreferencesForm:
+		email, sms, oneClick = string(form.Email.Value), string(form.SMS.Value), form.ListMinusUnsubscribe.Set
+	case *api.PreferencesFormMultipart:
+		email, sms, oneClick = string(form.Email.Value), string(form.SMS.Value), form.ListMinusUnsubscribe.Set
 	}
-	if v, ok := req.SMS.Get(); ok {
-		on := v == api.ChoosePreferencesReqSMSOn
-		c.SMS = &on
+	if oneClick {
+		email = off
 	}
-	if req.ListMinusUnsubscribe.IsSet() {
-		off := false
-		c.Email = &off
+	return consent.Choice{Email: chosen(email), SMS: chosen(sms)}
+}
+
+// What stands in the form for yes and no.
+const (
+	on  = "on"
+	off = "off"
+)
+
+// chosen is nil where nothing was.
+func chosen(value string) *bool {
+	if value == "" {
+		return nil
 	}
-	return c
+	yes := value == on
+	return &yes
 }
 
 type preferencesSheet struct {

@@ -7,8 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -201,7 +203,12 @@ func TestACustomerOptsOutBehindTheLinkInAMail(t *testing.T) {
 	if r, err := http.Get(mail.Unsubscribe); err != nil || r.StatusCode != http.StatusOK {
 		t.Fatalf("the page: %v, %v", r, err)
 	}
-	r, err := http.PostForm(mail.Unsubscribe, url.Values{"List-Unsubscribe": {"One-Click"}})
+	var form bytes.Buffer
+	parts := multipart.NewWriter(&form)
+	if err := errors.Join(parts.WriteField("List-Unsubscribe", "One-Click"), parts.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.Post(mail.Unsubscribe, parts.FormDataContentType(), &form)
 	if err != nil || r.StatusCode != http.StatusOK {
 		t.Fatalf("one click: %v, %v", r, err)
 	}

@@ -13,26 +13,24 @@ import (
 	"waybill/shared/notice"
 )
 
-// SMTP returns what passes mails on to a mail server without a password, such
-// as the ones that developers run to look at mail.
-func SMTP(server, from string) func(context.Context, notice.Message) error {
-	return func(_ context.Context, m notice.Message) error {
-		if m.Channel == notice.SMS {
-			return nil
-		}
-		to := m.To
-		if m.Channel == notice.Staff {
-			to += "@staff.invalid"
-		}
-		text, err := encode(m, from, to)
-		if err != nil {
-			return err
-		}
-		if err := smtp.SendMail(server, nil, from, []string{to}, text); err != nil {
-			return fmt.Errorf("pass a mail on: %w", err)
-		}
-		return nil
+// SMTP passes mails on to a mail server without a password, such as the ones
+// that developers run to look at mail.
+type SMTP struct{ Server, From string }
+
+// Send sends a mail; one to a role goes to <role>@staff.invalid.
+func (s SMTP) Send(_ context.Context, m notice.Message) error {
+	to := m.To
+	if m.Channel == notice.Staff {
+		to += "@staff.invalid"
 	}
+	text, err := encode(m, s.From, to)
+	if err != nil {
+		return err
+	}
+	if err := smtp.SendMail(s.Server, nil, s.From, []string{to}, text); err != nil {
+		return fmt.Errorf("pass a mail on: %w", err)
+	}
+	return nil
 }
 
 // encode writes a mail of text and HTML (RFC 5322, RFC 2045).

@@ -31,8 +31,28 @@ type Crier struct {
 	Now   func() time.Time
 }
 
-// mostEntries is how many messages a topic takes at once.
-const mostEntries = 10
+// How many messages a topic takes at once, and how many bytes of bodies: with
+// what else they have, less than SNS's 256 KiB.
+const (
+	mostEntries = 10
+	mostBytes   = 200 << 10
+)
+
+type span struct{ from, to int }
+
+// batched cuts entries into what a topic takes at once.
+func batched(entries []bulletin.Entry) []span {
+	var out []span
+	bytes := 0
+	for n, e := range entries {
+		if last := len(out) - 1; last >= 0 && n-out[last].from < mostEntries && bytes+len(e.Body) <= mostBytes {
+			out[last].to, bytes = n+1, bytes+len(e.Body)
+			continue
+		}
+		out, bytes = append(out, span{n, n + 1}), len(e.Body)
+	}
+	return out
+}
 
 // A Want is an item of the stream that may be an event to publish. Again has it
 // published even if it was before.
@@ -65,15 +85,16 @@ func (c *Crier) Publish(ctx context.Context, wants []Want) ([]Failure, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.publish(ctx, found, func(f table.FoundEvent) bool { return again[f.Item] })
+	_, failures, err := c.publish(ctx, found, func(f table.FoundEvent) bool { return again[f.Item] })
+	return failures, err
 }
 
-func (c *Crier) publish(ctx context.Context, found []table.FoundEvent, again func(table.FoundEvent) bool) ([]Failure, error) {
+// publish returns how many were published too.
+func (c *Crier) publish(ctx context.Context, found []table.FoundEvent, again func(table.FoundEvent) bool) (published int, failures []Failure, err error) {
 	restored, err := c.DB.RestoredAt(ctx)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	var failures []Failure
 	var due []table.FoundEvent
 	var entries []bulletin.Entry
 	for _, f := range found {
@@ -91,15 +112,15 @@ func (c *Crier) publish(ctx context.Context, found []table.FoundEvent, again fun
 		}
 		due, entries = append(due, f), append(entries, e)
 	}
-	batches := (len(entries) + mostEntries - 1) / mostEntries
+	batches := batched(entries)
 	outcomes := make([]error, len(entries))
-	_ = table.Each(ctx, batches, func(ctx context.Context, n int) error {
-		from, to := n*mostEntries, min((n+1)*mostEntries, len(entries))
+	_ = table.Each(ctx, len(batches), func(ctx context.Context, n int) error {
+		from, to := batches[n].from, batches[n].to
 		copy(outcomes[from:to], c.Topic.PublishBatch(ctx, entries[from:to]))
 		return nil // each event's failure is its own
 	})
 	if err := ctx.Err(); err != nil {
-		return nil, err // some may not even have been tried
+		return 0, nil, err // some may not even have been tried
 	}
 	_ = table.Each(ctx, len(due), func(ctx context.Context, n int) error {
 		if outcomes[n] == nil {
@@ -108,14 +129,16 @@ func (c *Crier) publish(ctx context.Context, found []table.FoundEvent, again fun
 		return nil
 	})
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	for n, f := range due {
 		if outcomes[n] != nil {
 			failures = append(failures, Failure{Item: f.Item, Event: f.Event, Err: outcomes[n]})
+			continue
 		}
+		published++
 	}
-	return failures, nil
+	return published, failures, nil
 }
 
 const (
@@ -123,55 +146,47 @@ const (
 	// that none can land anymore that is older (table.FactLife).
 	grace = 2 * table.FactLife
 	// hopeless is how old one is that the sweep gives up.
-	hopeless = time.Hour
+	hopeless = 24 * time.Hour
 	page     = 100
 )
 
 // Sweep publishes what has no mark of publication, until a moment. It comes by
 // each event once, when that is older than any transaction can still take, and
-// returns how many it published, and those it gives up: they can't be
-// published, and have been tried for an hour.
-func (c *Crier) Sweep(ctx context.Context, until time.Time) (published int, given []Failure, err error) {
+// returns how many it published. Those that it gives up, because they can't be
+// read or were tried for a day, it hands to bury, and does not come by again
+// once that has them.
+func (c *Crier) Sweep(ctx context.Context, until time.Time, bury func(context.Context, Failure) error) (published int, err error) {
 	after, err := c.DB.PublishedUntil(ctx)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
 	}
 	holds := false // something before must be looked at again
 	for c.Now().Before(until) {
 		now := c.Now()
 		found, last, err := c.DB.FoundEvents(ctx, after, now.Add(-grace), page)
 		if err != nil || last == after {
-			return published, given, err
+			return published, err
 		}
-		var due int
-		for _, f := range found {
-			if f.Err == nil && !f.Published {
-				due++
-			}
-		}
-		failures, err := c.publish(ctx, found, func(table.FoundEvent) bool { return false })
+		n, failures, err := c.publish(ctx, found, func(table.FoundEvent) bool { return false })
 		if err != nil {
-			return published, given, err
+			return published, err
 		}
-		published += due
+		published += n
 		for _, f := range failures {
-			if !f.Poison {
-				published--
+			if !f.Poison && now.Sub(f.Event.At) <= hopeless {
+				holds = true
+			} else if err := bury(ctx, f); err != nil {
+				return published, err
 			}
-			if f.Poison || now.Sub(f.Event.At) > hopeless {
-				given = append(given, f)
-				continue
-			}
-			holds = true
 		}
 		after = last
 		if !holds {
 			if err := c.DB.SetPublishedUntil(ctx, last); err != nil {
-				return published, given, err
+				return published, err
 			}
 		}
 	}
-	return published, given, nil
+	return published, nil
 }
 
 // EntryOf is an event as the topic takes it. Subscribers filter by type, kind,

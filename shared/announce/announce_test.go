@@ -31,10 +31,11 @@ type square struct {
 	db     *table.DB
 	crier  *announce.Crier
 
-	mu     sync.Mutex
-	now    time.Time
-	heard  []string // ids, as often as they were published
-	refuse func(bulletin.Entry) error
+	mu      sync.Mutex
+	now     time.Time
+	heard   []string // ids, as often as they were published
+	largest int      // bytes of a batch
+	refuse  func(bulletin.Entry) error
 }
 
 func newSquare(t *testing.T) *square {
@@ -62,7 +63,10 @@ func (s *square) PublishBatch(_ context.Context, entries []bulletin.Entry) []err
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	errs := make([]error, len(entries))
+	size := 0
 	for n, e := range entries {
+		size += len(e.Body)
+		s.largest = max(s.largest, size)
 		if s.refuse != nil {
 			errs[n] = s.refuse(e)
 		}
@@ -104,7 +108,11 @@ func (s *square) publish(items ...table.Item) []announce.Failure {
 
 func (s *square) sweep() (int, []announce.Failure) {
 	s.t.Helper()
-	n, given, err := s.crier.Sweep(s.t.Context(), s.clock().Add(time.Minute))
+	var given []announce.Failure
+	n, err := s.crier.Sweep(s.t.Context(), s.clock().Add(time.Minute), func(_ context.Context, f announce.Failure) error {
+		given = append(given, f)
+		return nil
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -259,8 +267,8 @@ func TestAPoisonedEventHoldsUpNothing(t *testing.T) {
 func TestWhatCameFromABackupIsNotPublishedAgain(t *testing.T) {
 	t.Parallel()
 	s := newSquare(t)
-	if at, err := s.db.RestoredAt(t.Context()); err != nil || !at.IsZero() {
-		t.Fatalf("a fresh table was restored at %v, %v", at, err)
+	if at, err := s.db.RestoredAt(t.Context()); err != nil || at.After(s.clock().Add(-23*time.Hour)) {
+		t.Fatalf("a fresh table tells nothing from before %v, %v", at, err)
 	}
 	old := s.happen("A", 1)
 	// The same data under another name is what a restore leaves.
@@ -306,5 +314,45 @@ func TestSubscribersCanFilter(t *testing.T) {
 		if entry.Attributes["amount_class"] != strings.Fields(want)[0] || !slices.Equal(entry.Lists["roles"], wanted) {
 			t.Errorf("%s: %v, %v, want %s", e.Type, entry.Attributes, entry.Lists, want)
 		}
+	}
+}
+
+func TestWhatWasThereBeforeAnybodyListenedIsToldToNobody(t *testing.T) {
+	t.Parallel()
+	s := newSquare(t)
+	old := s.happen("A", 1)
+	s.pass(25 * time.Hour)
+	recent := s.happen("A", 2)
+	s.publish(old, recent)
+	s.wantHeard(1)
+	s.pass(time.Hour)
+	if n, given := s.sweep(); n != 0 || len(given) != 0 {
+		t.Errorf("the sweep published %d, gave up %v", n, given)
+	}
+}
+
+func TestManyLargeEventsGoInSeveralBatches(t *testing.T) {
+	t.Parallel()
+	s := newSquare(t)
+	var items []table.Item
+	now := s.clock()
+	for n := range 12 {
+		e := event.Event{
+			ID: ident.At(s.clock).IDAt(now), Subject: event.Subject{Kind: event.Order, ID: "A"}, Seq: int64(n + 1), Type: event.OrderEdited, At: now, Actor: "sally",
+			Data: map[string]any{"lines": strings.Repeat("x", 60<<10)},
+		}
+		tx := &table.Tx{}
+		tx.Event(e)
+		if err := s.db.Commit(t.Context(), tx); err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, table.ItemOf(e))
+	}
+	if f := s.publish(items...); len(f) > 0 {
+		t.Fatal(f)
+	}
+	s.wantHeard(12)
+	if s.largest > 256<<10 {
+		t.Errorf("a batch had %d bytes, SNS takes 262144", s.largest)
 	}
 }

@@ -45,15 +45,12 @@ func (w *weather) clear() {
 	w.fair = true
 }
 
-// table loses one call in thirty, or its reply, or kills the process there.
+// table loses the reply of one call in fifty, throttles another, or kills the process there.
 func (w *weather) table(string) fault.Mode {
-	switch {
-	case w.chance(1):
-		return fault.Dead
-	case w.chance(2):
-		return fault.Unanswered
-	case w.chance(2):
-		return fault.Throttle
+	for _, mode := range []fault.Mode{fault.Dead, fault.Unanswered, fault.Throttle} {
+		if w.chance(2) {
+			return mode
+		}
 	}
 	return fault.None
 }

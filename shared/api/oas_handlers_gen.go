@@ -685,7 +685,7 @@ func (s *Server) handleChoosePreferencesRequest(args [1]string, argsEscaped bool
 		}
 
 		type (
-			Request  = *ChoosePreferencesReq
+			Request  = ChoosePreferencesReq
 			Params   = ChoosePreferencesParams
 			Response = ChoosePreferencesOK
 		)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 
 	"github.com/go-faster/errors"
 	"github.com/go-faster/jx"
@@ -288,7 +289,7 @@ func (s *Server) decodeCheckoutRequest(r *http.Request) (
 }
 
 func (s *Server) decodeChoosePreferencesRequest(r *http.Request) (
-	req *ChoosePreferencesReq,
+	req ChoosePreferencesReq,
 	rawBody []byte,
 	close func() error,
 	rerr error,
@@ -322,7 +323,7 @@ func (s *Server) decodeChoosePreferencesRequest(r *http.Request) (
 			return req, rawBody, close, errors.Wrap(err, "parse form")
 		}
 
-		var request ChoosePreferencesReq
+		var request PreferencesForm
 		q := uri.NewQueryDecoder(form)
 		{
 			cfg := uri.QueryParameterDecodingConfig{
@@ -332,7 +333,7 @@ func (s *Server) decodeChoosePreferencesRequest(r *http.Request) (
 			}
 			if err := q.HasParam(cfg); err == nil {
 				if err := q.DecodeParam(cfg, func(d uri.Decoder) error {
-					var requestDotEmailVal ChoosePreferencesReqEmail
+					var requestDotEmailVal PreferencesFormEmail
 					if err := func() error {
 						val, err := d.DecodeValue()
 						if err != nil {
@@ -344,7 +345,7 @@ func (s *Server) decodeChoosePreferencesRequest(r *http.Request) (
 							return err
 						}
 
-						requestDotEmailVal = ChoosePreferencesReqEmail(c)
+						requestDotEmailVal = PreferencesFormEmail(c)
 						return nil
 					}(); err != nil {
 						return err
@@ -379,7 +380,7 @@ func (s *Server) decodeChoosePreferencesRequest(r *http.Request) (
 			}
 			if err := q.HasParam(cfg); err == nil {
 				if err := q.DecodeParam(cfg, func(d uri.Decoder) error {
-					var requestDotSMSVal ChoosePreferencesReqSMS
+					var requestDotSMSVal PreferencesFormSMS
 					if err := func() error {
 						val, err := d.DecodeValue()
 						if err != nil {
@@ -391,7 +392,179 @@ func (s *Server) decodeChoosePreferencesRequest(r *http.Request) (
 							return err
 						}
 
-						requestDotSMSVal = ChoosePreferencesReqSMS(c)
+						requestDotSMSVal = PreferencesFormSMS(c)
+						return nil
+					}(); err != nil {
+						return err
+					}
+					request.SMS.SetTo(requestDotSMSVal)
+					return nil
+				}); err != nil {
+					return req, rawBody, close, errors.Wrap(err, "decode \"sms\"")
+				}
+				if err := func() error {
+					if value, ok := request.SMS.Get(); ok {
+						if err := func() error {
+							if err := value.Validate(); err != nil {
+								return err
+							}
+							return nil
+						}(); err != nil {
+							return err
+						}
+					}
+					return nil
+				}(); err != nil {
+					return req, rawBody, close, errors.Wrap(err, "validate")
+				}
+			}
+		}
+		{
+			cfg := uri.QueryParameterDecodingConfig{
+				Name:    "List-Unsubscribe",
+				Style:   uri.QueryStyleForm,
+				Explode: true,
+			}
+			if err := q.HasParam(cfg); err == nil {
+				if err := q.DecodeParam(cfg, func(d uri.Decoder) error {
+					var requestDotListMinusUnsubscribeVal string
+					if err := func() error {
+						val, err := d.DecodeValue()
+						if err != nil {
+							return err
+						}
+
+						c, err := conv.ToString(val)
+						if err != nil {
+							return err
+						}
+
+						requestDotListMinusUnsubscribeVal = c
+						return nil
+					}(); err != nil {
+						return err
+					}
+					request.ListMinusUnsubscribe.SetTo(requestDotListMinusUnsubscribeVal)
+					return nil
+				}); err != nil {
+					return req, rawBody, close, errors.Wrap(err, "decode \"List-Unsubscribe\"")
+				}
+				if err := func() error {
+					if value, ok := request.ListMinusUnsubscribe.Get(); ok {
+						if err := func() error {
+							if err := (validate.String{
+								MinLength:     0,
+								MinLengthSet:  false,
+								MaxLength:     40,
+								MaxLengthSet:  true,
+								Email:         false,
+								Hostname:      false,
+								Regex:         nil,
+								MinNumeric:    0,
+								MinNumericSet: false,
+								MaxNumeric:    0,
+								MaxNumericSet: false,
+							}).Validate(string(value)); err != nil {
+								return errors.Wrap(err, "string")
+							}
+							return nil
+						}(); err != nil {
+							return err
+						}
+					}
+					return nil
+				}(); err != nil {
+					return req, rawBody, close, errors.Wrap(err, "validate")
+				}
+			}
+		}
+		return &request, rawBody, close, nil
+	case ct == "multipart/form-data":
+		if r.ContentLength == 0 {
+			return req, rawBody, close, validate.ErrBodyRequired
+		}
+		if err := r.ParseMultipartForm(s.cfg.MaxMultipartMemory); err != nil {
+			return req, rawBody, close, errors.Wrap(err, "parse multipart form")
+		}
+		// Remove all temporary files created by ParseMultipartForm when the request is done.
+		//
+		// Notice that the closers are called in reverse order, to match defer behavior, so
+		// any opened file will be closed before RemoveAll call.
+		closers = append(closers, r.MultipartForm.RemoveAll)
+		// Form values may be unused.
+		form := url.Values(r.MultipartForm.Value)
+		_ = form
+
+		var request PreferencesFormMultipart
+		q := uri.NewQueryDecoder(form)
+		{
+			cfg := uri.QueryParameterDecodingConfig{
+				Name:    "email",
+				Style:   uri.QueryStyleForm,
+				Explode: true,
+			}
+			if err := q.HasParam(cfg); err == nil {
+				if err := q.DecodeParam(cfg, func(d uri.Decoder) error {
+					var requestDotEmailVal PreferencesFormMultipartEmail
+					if err := func() error {
+						val, err := d.DecodeValue()
+						if err != nil {
+							return err
+						}
+
+						c, err := conv.ToString(val)
+						if err != nil {
+							return err
+						}
+
+						requestDotEmailVal = PreferencesFormMultipartEmail(c)
+						return nil
+					}(); err != nil {
+						return err
+					}
+					request.Email.SetTo(requestDotEmailVal)
+					return nil
+				}); err != nil {
+					return req, rawBody, close, errors.Wrap(err, "decode \"email\"")
+				}
+				if err := func() error {
+					if value, ok := request.Email.Get(); ok {
+						if err := func() error {
+							if err := value.Validate(); err != nil {
+								return err
+							}
+							return nil
+						}(); err != nil {
+							return err
+						}
+					}
+					return nil
+				}(); err != nil {
+					return req, rawBody, close, errors.Wrap(err, "validate")
+				}
+			}
+		}
+		{
+			cfg := uri.QueryParameterDecodingConfig{
+				Name:    "sms",
+				Style:   uri.QueryStyleForm,
+				Explode: true,
+			}
+			if err := q.HasParam(cfg); err == nil {
+				if err := q.DecodeParam(cfg, func(d uri.Decoder) error {
+					var requestDotSMSVal PreferencesFormMultipartSMS
+					if err := func() error {
+						val, err := d.DecodeValue()
+						if err != nil {
+							return err
+						}
+
+						c, err := conv.ToString(val)
+						if err != nil {
+							return err
+						}
+
+						requestDotSMSVal = PreferencesFormMultipartSMS(c)
 						return nil
 					}(); err != nil {
 						return err

@@ -2078,7 +2078,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 									s.notAllowed(w, r, notAllowedParams{
 										allowedMethods: "GET,POST",
 										allowedHeaders: rn15AllowedHeaders,
-										acceptPost:     "application/x-www-form-urlencoded",
+										acceptPost:     "application/x-www-form-urlencoded,multipart/form-data",
 										acceptPatch:    "",
 									})
 								}

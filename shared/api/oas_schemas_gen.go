@@ -600,129 +600,6 @@ func (s ChoosePreferencesOK) Read(p []byte) (n int, err error) {
 	return s.Data.Read(p)
 }
 
-type ChoosePreferencesReq struct {
-	// Whether mail is sent.
-	Email OptChoosePreferencesReqEmail `json:"email"`
-	// Whether SMS are sent.
-	SMS OptChoosePreferencesReqSMS `json:"sms"`
-	// What a mail program sends.
-	ListMinusUnsubscribe OptString `json:"List-Unsubscribe"`
-}
-
-// GetEmail returns the value of Email.
-func (s *ChoosePreferencesReq) GetEmail() OptChoosePreferencesReqEmail {
-	return s.Email
-}
-
-// GetSMS returns the value of SMS.
-func (s *ChoosePreferencesReq) GetSMS() OptChoosePreferencesReqSMS {
-	return s.SMS
-}
-
-// GetListMinusUnsubscribe returns the value of ListMinusUnsubscribe.
-func (s *ChoosePreferencesReq) GetListMinusUnsubscribe() OptString {
-	return s.ListMinusUnsubscribe
-}
-
-// SetEmail sets the value of Email.
-func (s *ChoosePreferencesReq) SetEmail(val OptChoosePreferencesReqEmail) {
-	s.Email = val
-}
-
-// SetSMS sets the value of SMS.
-func (s *ChoosePreferencesReq) SetSMS(val OptChoosePreferencesReqSMS) {
-	s.SMS = val
-}
-
-// SetListMinusUnsubscribe sets the value of ListMinusUnsubscribe.
-func (s *ChoosePreferencesReq) SetListMinusUnsubscribe(val OptString) {
-	s.ListMinusUnsubscribe = val
-}
-
-// Whether mail is sent.
-type ChoosePreferencesReqEmail string
-
-const (
-	ChoosePreferencesReqEmailOn  ChoosePreferencesReqEmail = "on"
-	ChoosePreferencesReqEmailOff ChoosePreferencesReqEmail = "off"
-)
-
-// AllValues returns all ChoosePreferencesReqEmail values.
-func (ChoosePreferencesReqEmail) AllValues() []ChoosePreferencesReqEmail {
-	return []ChoosePreferencesReqEmail{
-		ChoosePreferencesReqEmailOn,
-		ChoosePreferencesReqEmailOff,
-	}
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (s ChoosePreferencesReqEmail) MarshalText() ([]byte, error) {
-	switch s {
-	case ChoosePreferencesReqEmailOn:
-		return []byte(s), nil
-	case ChoosePreferencesReqEmailOff:
-		return []byte(s), nil
-	default:
-		return nil, errors.Errorf("invalid value: %q", s)
-	}
-}
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (s *ChoosePreferencesReqEmail) UnmarshalText(data []byte) error {
-	switch ChoosePreferencesReqEmail(data) {
-	case ChoosePreferencesReqEmailOn:
-		*s = ChoosePreferencesReqEmailOn
-		return nil
-	case ChoosePreferencesReqEmailOff:
-		*s = ChoosePreferencesReqEmailOff
-		return nil
-	default:
-		return errors.Errorf("invalid value: %q", data)
-	}
-}
-
-// Whether SMS are sent.
-type ChoosePreferencesReqSMS string
-
-const (
-	ChoosePreferencesReqSMSOn  ChoosePreferencesReqSMS = "on"
-	ChoosePreferencesReqSMSOff ChoosePreferencesReqSMS = "off"
-)
-
-// AllValues returns all ChoosePreferencesReqSMS values.
-func (ChoosePreferencesReqSMS) AllValues() []ChoosePreferencesReqSMS {
-	return []ChoosePreferencesReqSMS{
-		ChoosePreferencesReqSMSOn,
-		ChoosePreferencesReqSMSOff,
-	}
-}
-
-// MarshalText implements encoding.TextMarshaler.
-func (s ChoosePreferencesReqSMS) MarshalText() ([]byte, error) {
-	switch s {
-	case ChoosePreferencesReqSMSOn:
-		return []byte(s), nil
-	case ChoosePreferencesReqSMSOff:
-		return []byte(s), nil
-	default:
-		return nil, errors.Errorf("invalid value: %q", s)
-	}
-}
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (s *ChoosePreferencesReqSMS) UnmarshalText(data []byte) error {
-	switch ChoosePreferencesReqSMS(data) {
-	case ChoosePreferencesReqSMSOn:
-		*s = ChoosePreferencesReqSMSOn
-		return nil
-	case ChoosePreferencesReqSMSOff:
-		*s = ChoosePreferencesReqSMSOff
-		return nil
-	default:
-		return errors.Errorf("invalid value: %q", data)
-	}
-}
-
 // What stands on documents.
 // Ref: #/components/schemas/Company
 type Company struct {
@@ -6678,98 +6555,6 @@ func (o OptCapture) Or(d Capture) Capture {
 	return d
 }
 
-// NewOptChoosePreferencesReqEmail returns new OptChoosePreferencesReqEmail with value set to v.
-func NewOptChoosePreferencesReqEmail(v ChoosePreferencesReqEmail) OptChoosePreferencesReqEmail {
-	return OptChoosePreferencesReqEmail{
-		Value: v,
-		Set:   true,
-	}
-}
-
-// OptChoosePreferencesReqEmail is optional ChoosePreferencesReqEmail.
-type OptChoosePreferencesReqEmail struct {
-	Value ChoosePreferencesReqEmail
-	Set   bool
-}
-
-// IsSet returns true if OptChoosePreferencesReqEmail was set.
-func (o OptChoosePreferencesReqEmail) IsSet() bool { return o.Set }
-
-// Reset unsets value.
-func (o *OptChoosePreferencesReqEmail) Reset() {
-	var v ChoosePreferencesReqEmail
-	o.Value = v
-	o.Set = false
-}
-
-// SetTo sets value to v.
-func (o *OptChoosePreferencesReqEmail) SetTo(v ChoosePreferencesReqEmail) {
-	o.Set = true
-	o.Value = v
-}
-
-// Get returns value and boolean that denotes whether value was set.
-func (o OptChoosePreferencesReqEmail) Get() (v ChoosePreferencesReqEmail, ok bool) {
-	if !o.Set {
-		return v, false
-	}
-	return o.Value, true
-}
-
-// Or returns value if set, or given parameter if does not.
-func (o OptChoosePreferencesReqEmail) Or(d ChoosePreferencesReqEmail) ChoosePreferencesReqEmail {
-	if v, ok := o.Get(); ok {
-		return v
-	}
-	return d
-}
-
-// NewOptChoosePreferencesReqSMS returns new OptChoosePreferencesReqSMS with value set to v.
-func NewOptChoosePreferencesReqSMS(v ChoosePreferencesReqSMS) OptChoosePreferencesReqSMS {
-	return OptChoosePreferencesReqSMS{
-		Value: v,
-		Set:   true,
-	}
-}
-
-// OptChoosePreferencesReqSMS is optional ChoosePreferencesReqSMS.
-type OptChoosePreferencesReqSMS struct {
-	Value ChoosePreferencesReqSMS
-	Set   bool
-}
-
-// IsSet returns true if OptChoosePreferencesReqSMS was set.
-func (o OptChoosePreferencesReqSMS) IsSet() bool { return o.Set }
-
-// Reset unsets value.
-func (o *OptChoosePreferencesReqSMS) Reset() {
-	var v ChoosePreferencesReqSMS
-	o.Value = v
-	o.Set = false
-}
-
-// SetTo sets value to v.
-func (o *OptChoosePreferencesReqSMS) SetTo(v ChoosePreferencesReqSMS) {
-	o.Set = true
-	o.Value = v
-}
-
-// Get returns value and boolean that denotes whether value was set.
-func (o OptChoosePreferencesReqSMS) Get() (v ChoosePreferencesReqSMS, ok bool) {
-	if !o.Set {
-		return v, false
-	}
-	return o.Value, true
-}
-
-// Or returns value if set, or given parameter if does not.
-func (o OptChoosePreferencesReqSMS) Or(d ChoosePreferencesReqSMS) ChoosePreferencesReqSMS {
-	if v, ok := o.Get(); ok {
-		return v
-	}
-	return d
-}
-
 // NewOptCompany returns new OptCompany with value set to v.
 func NewOptCompany(v Company) OptCompany {
 	return OptCompany{
@@ -8510,6 +8295,190 @@ func (o OptPositiveAmount) Get() (v PositiveAmount, ok bool) {
 
 // Or returns value if set, or given parameter if does not.
 func (o OptPositiveAmount) Or(d PositiveAmount) PositiveAmount {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPreferencesFormEmail returns new OptPreferencesFormEmail with value set to v.
+func NewOptPreferencesFormEmail(v PreferencesFormEmail) OptPreferencesFormEmail {
+	return OptPreferencesFormEmail{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPreferencesFormEmail is optional PreferencesFormEmail.
+type OptPreferencesFormEmail struct {
+	Value PreferencesFormEmail
+	Set   bool
+}
+
+// IsSet returns true if OptPreferencesFormEmail was set.
+func (o OptPreferencesFormEmail) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPreferencesFormEmail) Reset() {
+	var v PreferencesFormEmail
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPreferencesFormEmail) SetTo(v PreferencesFormEmail) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPreferencesFormEmail) Get() (v PreferencesFormEmail, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPreferencesFormEmail) Or(d PreferencesFormEmail) PreferencesFormEmail {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPreferencesFormMultipartEmail returns new OptPreferencesFormMultipartEmail with value set to v.
+func NewOptPreferencesFormMultipartEmail(v PreferencesFormMultipartEmail) OptPreferencesFormMultipartEmail {
+	return OptPreferencesFormMultipartEmail{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPreferencesFormMultipartEmail is optional PreferencesFormMultipartEmail.
+type OptPreferencesFormMultipartEmail struct {
+	Value PreferencesFormMultipartEmail
+	Set   bool
+}
+
+// IsSet returns true if OptPreferencesFormMultipartEmail was set.
+func (o OptPreferencesFormMultipartEmail) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPreferencesFormMultipartEmail) Reset() {
+	var v PreferencesFormMultipartEmail
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPreferencesFormMultipartEmail) SetTo(v PreferencesFormMultipartEmail) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPreferencesFormMultipartEmail) Get() (v PreferencesFormMultipartEmail, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPreferencesFormMultipartEmail) Or(d PreferencesFormMultipartEmail) PreferencesFormMultipartEmail {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPreferencesFormMultipartSMS returns new OptPreferencesFormMultipartSMS with value set to v.
+func NewOptPreferencesFormMultipartSMS(v PreferencesFormMultipartSMS) OptPreferencesFormMultipartSMS {
+	return OptPreferencesFormMultipartSMS{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPreferencesFormMultipartSMS is optional PreferencesFormMultipartSMS.
+type OptPreferencesFormMultipartSMS struct {
+	Value PreferencesFormMultipartSMS
+	Set   bool
+}
+
+// IsSet returns true if OptPreferencesFormMultipartSMS was set.
+func (o OptPreferencesFormMultipartSMS) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPreferencesFormMultipartSMS) Reset() {
+	var v PreferencesFormMultipartSMS
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPreferencesFormMultipartSMS) SetTo(v PreferencesFormMultipartSMS) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPreferencesFormMultipartSMS) Get() (v PreferencesFormMultipartSMS, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPreferencesFormMultipartSMS) Or(d PreferencesFormMultipartSMS) PreferencesFormMultipartSMS {
+	if v, ok := o.Get(); ok {
+		return v
+	}
+	return d
+}
+
+// NewOptPreferencesFormSMS returns new OptPreferencesFormSMS with value set to v.
+func NewOptPreferencesFormSMS(v PreferencesFormSMS) OptPreferencesFormSMS {
+	return OptPreferencesFormSMS{
+		Value: v,
+		Set:   true,
+	}
+}
+
+// OptPreferencesFormSMS is optional PreferencesFormSMS.
+type OptPreferencesFormSMS struct {
+	Value PreferencesFormSMS
+	Set   bool
+}
+
+// IsSet returns true if OptPreferencesFormSMS was set.
+func (o OptPreferencesFormSMS) IsSet() bool { return o.Set }
+
+// Reset unsets value.
+func (o *OptPreferencesFormSMS) Reset() {
+	var v PreferencesFormSMS
+	o.Value = v
+	o.Set = false
+}
+
+// SetTo sets value to v.
+func (o *OptPreferencesFormSMS) SetTo(v PreferencesFormSMS) {
+	o.Set = true
+	o.Value = v
+}
+
+// Get returns value and boolean that denotes whether value was set.
+func (o OptPreferencesFormSMS) Get() (v PreferencesFormSMS, ok bool) {
+	if !o.Set {
+		return v, false
+	}
+	return o.Value, true
+}
+
+// Or returns value if set, or given parameter if does not.
+func (o OptPreferencesFormSMS) Or(d PreferencesFormSMS) PreferencesFormSMS {
 	if v, ok := o.Get(); ok {
 		return v
 	}
@@ -10838,6 +10807,260 @@ func (s *PreferencesEdit) SetEmail(val OptBool) {
 // SetSMS sets the value of SMS.
 func (s *PreferencesEdit) SetSMS(val OptBool) {
 	s.SMS = val
+}
+
+// What a customer chose.
+// Ref: #/components/schemas/PreferencesForm
+type PreferencesForm struct {
+	// Whether mail is sent.
+	Email OptPreferencesFormEmail `json:"email"`
+	// Whether SMS are sent.
+	SMS OptPreferencesFormSMS `json:"sms"`
+	// What a mail program sends.
+	ListMinusUnsubscribe OptString `json:"List-Unsubscribe"`
+}
+
+// GetEmail returns the value of Email.
+func (s *PreferencesForm) GetEmail() OptPreferencesFormEmail {
+	return s.Email
+}
+
+// GetSMS returns the value of SMS.
+func (s *PreferencesForm) GetSMS() OptPreferencesFormSMS {
+	return s.SMS
+}
+
+// GetListMinusUnsubscribe returns the value of ListMinusUnsubscribe.
+func (s *PreferencesForm) GetListMinusUnsubscribe() OptString {
+	return s.ListMinusUnsubscribe
+}
+
+// SetEmail sets the value of Email.
+func (s *PreferencesForm) SetEmail(val OptPreferencesFormEmail) {
+	s.Email = val
+}
+
+// SetSMS sets the value of SMS.
+func (s *PreferencesForm) SetSMS(val OptPreferencesFormSMS) {
+	s.SMS = val
+}
+
+// SetListMinusUnsubscribe sets the value of ListMinusUnsubscribe.
+func (s *PreferencesForm) SetListMinusUnsubscribe(val OptString) {
+	s.ListMinusUnsubscribe = val
+}
+
+func (*PreferencesForm) choosePreferencesReq() {}
+
+// Whether mail is sent.
+type PreferencesFormEmail string
+
+const (
+	PreferencesFormEmailOn  PreferencesFormEmail = "on"
+	PreferencesFormEmailOff PreferencesFormEmail = "off"
+)
+
+// AllValues returns all PreferencesFormEmail values.
+func (PreferencesFormEmail) AllValues() []PreferencesFormEmail {
+	return []PreferencesFormEmail{
+		PreferencesFormEmailOn,
+		PreferencesFormEmailOff,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s PreferencesFormEmail) MarshalText() ([]byte, error) {
+	switch s {
+	case PreferencesFormEmailOn:
+		return []byte(s), nil
+	case PreferencesFormEmailOff:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *PreferencesFormEmail) UnmarshalText(data []byte) error {
+	switch PreferencesFormEmail(data) {
+	case PreferencesFormEmailOn:
+		*s = PreferencesFormEmailOn
+		return nil
+	case PreferencesFormEmailOff:
+		*s = PreferencesFormEmailOff
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// What a customer chose.
+// Ref: #/components/schemas/PreferencesForm
+type PreferencesFormMultipart struct {
+	// Whether mail is sent.
+	Email OptPreferencesFormMultipartEmail `json:"email"`
+	// Whether SMS are sent.
+	SMS OptPreferencesFormMultipartSMS `json:"sms"`
+	// What a mail program sends.
+	ListMinusUnsubscribe OptString `json:"List-Unsubscribe"`
+}
+
+// GetEmail returns the value of Email.
+func (s *PreferencesFormMultipart) GetEmail() OptPreferencesFormMultipartEmail {
+	return s.Email
+}
+
+// GetSMS returns the value of SMS.
+func (s *PreferencesFormMultipart) GetSMS() OptPreferencesFormMultipartSMS {
+	return s.SMS
+}
+
+// GetListMinusUnsubscribe returns the value of ListMinusUnsubscribe.
+func (s *PreferencesFormMultipart) GetListMinusUnsubscribe() OptString {
+	return s.ListMinusUnsubscribe
+}
+
+// SetEmail sets the value of Email.
+func (s *PreferencesFormMultipart) SetEmail(val OptPreferencesFormMultipartEmail) {
+	s.Email = val
+}
+
+// SetSMS sets the value of SMS.
+func (s *PreferencesFormMultipart) SetSMS(val OptPreferencesFormMultipartSMS) {
+	s.SMS = val
+}
+
+// SetListMinusUnsubscribe sets the value of ListMinusUnsubscribe.
+func (s *PreferencesFormMultipart) SetListMinusUnsubscribe(val OptString) {
+	s.ListMinusUnsubscribe = val
+}
+
+func (*PreferencesFormMultipart) choosePreferencesReq() {}
+
+// Whether mail is sent.
+type PreferencesFormMultipartEmail string
+
+const (
+	PreferencesFormMultipartEmailOn  PreferencesFormMultipartEmail = "on"
+	PreferencesFormMultipartEmailOff PreferencesFormMultipartEmail = "off"
+)
+
+// AllValues returns all PreferencesFormMultipartEmail values.
+func (PreferencesFormMultipartEmail) AllValues() []PreferencesFormMultipartEmail {
+	return []PreferencesFormMultipartEmail{
+		PreferencesFormMultipartEmailOn,
+		PreferencesFormMultipartEmailOff,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s PreferencesFormMultipartEmail) MarshalText() ([]byte, error) {
+	switch s {
+	case PreferencesFormMultipartEmailOn:
+		return []byte(s), nil
+	case PreferencesFormMultipartEmailOff:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *PreferencesFormMultipartEmail) UnmarshalText(data []byte) error {
+	switch PreferencesFormMultipartEmail(data) {
+	case PreferencesFormMultipartEmailOn:
+		*s = PreferencesFormMultipartEmailOn
+		return nil
+	case PreferencesFormMultipartEmailOff:
+		*s = PreferencesFormMultipartEmailOff
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// Whether SMS are sent.
+type PreferencesFormMultipartSMS string
+
+const (
+	PreferencesFormMultipartSMSOn  PreferencesFormMultipartSMS = "on"
+	PreferencesFormMultipartSMSOff PreferencesFormMultipartSMS = "off"
+)
+
+// AllValues returns all PreferencesFormMultipartSMS values.
+func (PreferencesFormMultipartSMS) AllValues() []PreferencesFormMultipartSMS {
+	return []PreferencesFormMultipartSMS{
+		PreferencesFormMultipartSMSOn,
+		PreferencesFormMultipartSMSOff,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s PreferencesFormMultipartSMS) MarshalText() ([]byte, error) {
+	switch s {
+	case PreferencesFormMultipartSMSOn:
+		return []byte(s), nil
+	case PreferencesFormMultipartSMSOff:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *PreferencesFormMultipartSMS) UnmarshalText(data []byte) error {
+	switch PreferencesFormMultipartSMS(data) {
+	case PreferencesFormMultipartSMSOn:
+		*s = PreferencesFormMultipartSMSOn
+		return nil
+	case PreferencesFormMultipartSMSOff:
+		*s = PreferencesFormMultipartSMSOff
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
+}
+
+// Whether SMS are sent.
+type PreferencesFormSMS string
+
+const (
+	PreferencesFormSMSOn  PreferencesFormSMS = "on"
+	PreferencesFormSMSOff PreferencesFormSMS = "off"
+)
+
+// AllValues returns all PreferencesFormSMS values.
+func (PreferencesFormSMS) AllValues() []PreferencesFormSMS {
+	return []PreferencesFormSMS{
+		PreferencesFormSMSOn,
+		PreferencesFormSMSOff,
+	}
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s PreferencesFormSMS) MarshalText() ([]byte, error) {
+	switch s {
+	case PreferencesFormSMSOn:
+		return []byte(s), nil
+	case PreferencesFormSMSOff:
+		return []byte(s), nil
+	default:
+		return nil, errors.Errorf("invalid value: %q", s)
+	}
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *PreferencesFormSMS) UnmarshalText(data []byte) error {
+	switch PreferencesFormSMS(data) {
+	case PreferencesFormSMSOn:
+		*s = PreferencesFormSMSOn
+		return nil
+	case PreferencesFormSMSOff:
+		*s = PreferencesFormSMSOff
+		return nil
+	default:
+		return errors.Errorf("invalid value: %q", data)
+	}
 }
 
 // PreferencesHeaders wraps Preferences with response headers.

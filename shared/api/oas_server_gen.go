@@ -715,7 +715,7 @@ type TrackingHandler interface {
 	// ends mail).
 	//
 	// POST /v1/preferences/{token}
-	ChoosePreferences(ctx context.Context, req *ChoosePreferencesReq, params ChoosePreferencesParams) (ChoosePreferencesOK, error)
+	ChoosePreferences(ctx context.Context, req ChoosePreferencesReq, params ChoosePreferencesParams) (ChoosePreferencesOK, error)
 	// GetTracking implements getTracking operation.
 	//
 	// 404 `not_tracked` while there is none: the first message to the customer makes it, or a POST.

@@ -62,7 +62,7 @@ func (UnimplementedHandler) Checkout(ctx context.Context, req OptNewCheckout, pa
 // ends mail).
 //
 // POST /v1/preferences/{token}
-func (UnimplementedHandler) ChoosePreferences(ctx context.Context, req *ChoosePreferencesReq, params ChoosePreferencesParams) (r ChoosePreferencesOK, _ error) {
+func (UnimplementedHandler) ChoosePreferences(ctx context.Context, req ChoosePreferencesReq, params ChoosePreferencesParams) (r ChoosePreferencesOK, _ error) {
 	return r, ht.ErrNotImplemented
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"waybill/shared/event"
+	"waybill/shared/order"
 )
 
 // Version counts the shapes; readers ignore what they don't know.
@@ -28,12 +29,37 @@ type Message struct {
 	Data    map[string]any `json:"data"`
 }
 
-// Of is an event's message.
-func Of(e event.Event) Message {
-	data := e.Data
-	if data == nil {
-		data = map[string]any{}
+// free are the names of what people write in their own words, which may be of
+// anybody: only what the system itself says there leaves.
+var (
+	free = map[string]bool{"reason": true, "note": true, "hold_reason": true}
+	ours = map[string]bool{order.HoldApproval: true, order.HoldStock: true, order.HoldDispute: true, "unpaid": true, "replaced": true}
+)
+
+func without(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
+			text, _ := inner.(string)
+			if !free[name] || ours[text] {
+				out[name] = without(inner)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for n := range v {
+			out[n] = without(v[n])
+		}
+		return out
 	}
+	return v
+}
+
+// Of is an event's message, without what people wrote in their own words.
+func Of(e event.Event) Message {
+	data, _ := without(e.Data).(map[string]any)
 	return Message{Version: Version, ID: e.ID, Type: e.Type, Subject: e.Subject.String(), Seq: e.Seq, At: e.At, Actor: e.Actor, Data: data}
 }
 

@@ -39,3 +39,18 @@ func TestWhatNamesNoEventIsNoMessage(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatPeopleWroteInTheirOwnWordsDoesNotLeave(t *testing.T) {
+	t.Parallel()
+	e := event.Event{Data: map[string]any{
+		"reason": "call Mrs Gute", "hold_reason": "approval", "note": "+49 30 123", "number": "SO-1",
+		"lines": []any{map[string]any{"sku": "MUG", "reason": "Claire broke it"}},
+	}}
+	text, err := json.Marshal(bulletin.Of(e).Data)
+	if want := `{"hold_reason":"approval","lines":[{"sku":"MUG"}],"number":"SO-1"}`; err != nil || string(text) != want {
+		t.Errorf("%s leaves, %v", text, err)
+	}
+	if e.Data["reason"] != "call Mrs Gute" {
+		t.Error("the event itself was changed")
+	}
+}

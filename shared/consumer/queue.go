@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,14 +11,31 @@ import (
 )
 
 // A Wake is what starts a function that both a queue and the clock start:
-// messages, or the moment of a schedule.
-type Wake struct {
-	Records   []events.SQSMessage `json:"Records"`
-	Scheduled time.Time           `json:"scheduled"`
-}
+// messages, or, without any, the moment of a schedule.
+type Wake = events.SQSEvent
 
 // messagesAtOnce is how many messages of a batch are worked on at a time.
 const messagesAtOnce = 8
+
+// tries is how often a message is tried before the queue is to bring it again,
+// which it does after the time-out of its visibility only: minutes.
+const tries = 3
+
+// persist does something that may be done again, up to three times. What panics
+// has had its chance.
+func persist(ctx context.Context, do func() error) (err error) {
+	for try := range tries {
+		if try > 0 && (Edge{}).Pause(ctx, time.Duration(try)*time.Second/2) != nil {
+			return err
+		}
+		err = Safely(do)
+		var panicked *Panicked
+		if err == nil || errors.As(err, &panicked) {
+			return err
+		}
+	}
+	return err
+}
 
 // Messages does something for each message of a batch and answers with those
 // that failed, or that were not come to before margin was left of the time: the
@@ -37,7 +55,7 @@ func Messages(ctx context.Context, log *slog.Logger, records []events.SQSMessage
 			for n := range next {
 				err := work.Err()
 				if err == nil {
-					err = Safely(func() error { return do(work, records[n]) })
+					err = persist(work, func() error { return do(work, records[n]) })
 				}
 				if err != nil {
 					failed[n] = true

@@ -205,13 +205,26 @@ func (c *Courier) beginning(ctx context.Context, e webhook.Endpoint, s event.Sub
 }
 
 // after reads a page of a subject's events. A query may run past an event that
-// is being written and find the next one: where a place is missing, it is read again.
+// is being written and find the next one: where a place is missing, it is read
+// again, until it is missing twice, in which case it is missing for good.
 func (c *Courier) after(ctx context.Context, s event.Subject, seq int64) ([]event.Event, error) {
-	events, err := c.DB.EventsAfter(ctx, s, seq, pageOfEvents)
-	if err != nil || len(events) == 0 || events[len(events)-1].Seq == seq+int64(len(events)) {
-		return events, err
+	missed := map[int64]bool{}
+	for {
+		events, err := c.DB.EventsAfter(ctx, s, seq, pageOfEvents)
+		if err != nil {
+			return nil, err
+		}
+		want, again := seq, false
+		for _, e := range events {
+			for want++; want < e.Seq; want++ {
+				again = again || !missed[want]
+				missed[want] = true
+			}
+		}
+		if !again {
+			return events, nil
+		}
 	}
-	return c.DB.EventsAfter(ctx, s, seq, pageOfEvents)
 }
 
 // unlessLost passes over that another courier, or a person, was there first.

@@ -70,11 +70,6 @@ type Courier struct {
 // whatever else waits for them, and begins nothing after until. When it fails before
 // all was noted that waits, it must be called again; doing so twice is no harm.
 func (c *Courier) Wake(ctx context.Context, s event.Subject, seq int64, t event.Type, until time.Time) error {
-	if t == event.EndpointDeleted {
-		if err := c.DB.ForgetEndpoint(ctx, s.ID); err != nil {
-			return err
-		}
-	}
 	all, err := c.DB.Endpoints(ctx)
 	if err != nil {
 		return err
@@ -99,7 +94,10 @@ func (c *Courier) Wake(ctx context.Context, s event.Subject, seq int64, t event.
 	if err != nil {
 		return err
 	}
-	return c.deliver(ctx, due, until)
+	if err := c.deliver(ctx, due, until); err != nil || t != event.EndpointDeleted {
+		return err
+	}
+	return c.DB.ForgetEndpoint(ctx, s.ID)
 }
 
 // Tick has everything sent that waits and is due, and begins nothing after until.

@@ -231,7 +231,7 @@ func TestAnEventThatIsTooLargeIsSentWithoutItsData(t *testing.T) {
 	tx := &table.Tx{}
 	tx.Event(event.Event{
 		ID: o.ids.ID(), Subject: order("A"), Seq: 1, Type: event.OrderCreated, At: o.ids.Now(), Actor: "ann",
-		Data: map[string]any{"note": strings.Repeat("x", 20<<10)},
+		Data: map[string]any{"changed": strings.Repeat("x", 20<<10)},
 	})
 	if err := o.db.Commit(t.Context(), tx); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ package recovery
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"waybill/shared/access"
@@ -93,7 +94,8 @@ func (d *Desk) Handle(ctx context.Context, p access.Principal, a Action) (done [
 	err = table.Each(ctx, len(a.IDs), func(ctx context.Context, n int) error {
 		var err error
 		done[n], err = d.handle(ctx, p, a, a.IDs[n])
-		if a.All && refusal.Is(err, "not_repeatable") {
+		var refused *refusal.Error
+		if a.All && errors.As(err, &refused) && refused.Kind != refusal.Unavailable {
 			done[n], err = d.DB.Letter(ctx, a.IDs[n]) // it waits on, to be discarded
 		}
 		return err

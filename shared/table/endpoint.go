@@ -334,11 +334,9 @@ func (db *DB) Awaited(ctx context.Context, endpointID string) ([]Pending, error)
 	}
 	list := make([]Pending, 0, len(out.Items))
 	for _, i := range out.Items {
-		p, err := pendingOf(i)
-		if err != nil {
-			return nil, err
+		if p, err := pendingOf(i); err == nil { // one that can't be read is not to hold up the others
+			list = append(list, p)
 		}
-		list = append(list, p)
 	}
 	slices.SortStableFunc(list, func(a, b Pending) int { return a.Since.Compare(b.Since) })
 	return list, nil

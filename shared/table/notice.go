@@ -186,10 +186,7 @@ func (db *DB) notices(ctx context.Context, list, after string, till time.Time, l
 			continue
 		}
 		n, err := noticeOf(i)
-		if err != nil {
-			return nil, after, err
-		}
-		if passes(n) {
+		if err == nil && passes(n) { // one that can't be read is not to hold up the others
 			out = append(out, n)
 		}
 	}

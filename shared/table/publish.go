@@ -248,11 +248,15 @@ type homeRecord struct {
 	PK    string `dynamodbav:"pk"`
 	SK    string `dynamodbav:"sk"`
 	Table string `dynamodbav:"table"`
-	Since int64  `dynamodbav:"since,omitempty"` // unix milliseconds: when it was restored to here
+	Since int64  `dynamodbav:"since,omitempty"` // unix milliseconds: before that nothing is told
 }
 
-// RestoredAt is when the data was restored from a backup, zero if it never was.
-// What happened before may have been told already, and is not told again.
+// memory is how long the table's stream remembers. Data of which nobody has ever
+// been told may be years old: what the stream would not have told is not told.
+const memory = 24 * time.Hour
+
+// RestoredAt is when the data was restored from a backup, or came to be followed
+// at all. What happened before may have been told already, and is not told again.
 //
 // Whoever restores into a table of the same name writes Restored.
 func (db *DB) RestoredAt(ctx context.Context) (time.Time, error) {
@@ -269,9 +273,9 @@ func (db *DB) RestoredAt(ctx context.Context) (time.Time, error) {
 	}
 	was := r.Table
 	k := homeKey()
-	r = homeRecord{PK: k.pk, SK: k.sk, Table: db.name, Since: r.Since}
-	if i != nil {
-		r.Since = db.now().UnixMilli()
+	r = homeRecord{PK: k.pk, SK: k.sk, Table: db.name, Since: db.now().UnixMilli()}
+	if i == nil {
+		r.Since = db.now().Add(-memory).UnixMilli()
 	}
 	settled, err := encode(r)
 	if err != nil {

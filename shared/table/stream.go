@@ -40,27 +40,31 @@ type Changed struct {
 	At time.Time
 }
 
-// Items reads which items the records of a range changed, none if the stream has them no more.
-func (s *Stream) Items(ctx context.Context, r Range) ([]Changed, error) {
+// emptyPages is how many pages without a record are passed in search of the next one.
+const emptyPages = 20
+
+// Items reads which items the records of a range changed; whole is false when
+// the stream does not have all of them any more.
+func (s *Stream) Items(ctx context.Context, r Range) (items []Changed, whole bool, err error) {
 	at, err := s.client.GetShardIterator(ctx, &dynamodbstreams.GetShardIteratorInput{
 		StreamArn: &r.Stream, ShardId: &r.Shard, ShardIteratorType: types.ShardIteratorTypeAtSequenceNumber, SequenceNumber: &r.From,
 	})
 	var gone *types.TrimmedDataAccessException
 	var unknown *types.ResourceNotFoundException
 	if errors.As(err, &gone) || errors.As(err, &unknown) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up what was given up: %w", err)
+		return nil, false, fmt.Errorf("look up what was given up: %w", err)
 	}
-	var out []Changed
-	for next := at.ShardIterator; next != nil; {
+	empty := 0
+	for next := at.ShardIterator; next != nil && empty < emptyPages; {
 		page, err := s.client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: next})
 		if errors.As(err, &gone) {
-			return out, nil
+			return items, false, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read what was given up: %w", err)
+			return nil, false, fmt.Errorf("read what was given up: %w", err)
 		}
 		for _, record := range page.Records {
 			c := Changed{At: aws.ToTime(record.Dynamodb.ApproximateCreationDateTime).UTC()}
@@ -70,15 +74,15 @@ func (s *Stream) Items(ctx context.Context, r Range) ([]Changed, error) {
 			if sk, ok := record.Dynamodb.Keys["sk"].(*types.AttributeValueMemberS); ok {
 				c.SK = sk.Value
 			}
-			out = append(out, c)
+			items = append(items, c)
 			if aws.ToString(record.Dynamodb.SequenceNumber) == r.To {
-				return out, nil
+				return items, true, nil
 			}
 		}
-		if len(page.Records) == 0 {
-			return out, nil // its end was trimmed, or is no sequence number of this shard
+		if empty++; len(page.Records) > 0 {
+			empty = 0
 		}
 		next = page.NextShardIterator
 	}
-	return out, nil
+	return items, false, nil
 }

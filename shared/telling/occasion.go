@@ -100,6 +100,9 @@ func (c *occasion) recipient(who notice.Audience, ch notice.Channel) (to, langua
 	return "", "", false
 }
 
+// late is how old an event is when what it says may no longer be so.
+const late = 10 * time.Minute
+
 // obstacle says why a notification is not to be sent now; with until, it is to
 // be sent then.
 func (t *Teller) obstacle(c *occasion, d draft, now time.Time) (reason string, until time.Time) {
@@ -115,7 +118,7 @@ func (t *Teller) obstacle(c *occasion, d draft, now time.Time) (reason string, u
 		return notice.NoAddress, until
 	case d.Channel == notice.SMS && !isNumber(d.To):
 		return notice.BadNumber, until
-	case d.Version > 0 && outdated(f):
+	case (d.Version > 0 || now.Sub(d.At) > late) && outdated(f):
 		return notice.Outdated, until
 	case d.Channel == notice.SMS:
 		zone := f.Settings.TimeZone

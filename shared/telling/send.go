@@ -36,7 +36,7 @@ func (t *Teller) send(ctx context.Context, c *occasion, d draft) error {
 		}
 		words, err := t.Words(d.rule, d.Channel, facts, d.Language)
 		if err != nil {
-			return t.giveUp(ctx, d.Notice, "it can't be put into words")
+			return t.giveUp(ctx, d.Notice, "it can't be put into words: "+err.Error())
 		}
 		m := message(d, facts, words)
 		claimed, err := t.claim(ctx, c, d, m.Parts, preferences)

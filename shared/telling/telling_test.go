@@ -510,7 +510,7 @@ func TestWhatCannotBePutIntoWordsIsADeadLetter(t *testing.T) {
 	}
 	e := o.confirmed()
 	o.tell(e)
-	o.want(e, notice.Email, notice.Failed, "it can't be put into words")
+	o.want(e, notice.Email, notice.Failed, "it can't be put into words: no words")
 	o.want(e, notice.SMS, notice.Sent, "")
 	if o.letters() != 1 {
 		t.Errorf("%d dead letters, want 1", o.letters())

@@ -69,7 +69,10 @@ func firstName(name string) string {
 	if len(words) == 0 {
 		return ""
 	}
-	if strings.ContainsFunc(words[0], func(r rune) bool { return unicode.Is(unicode.Han, r) }) {
+	if strings.ContainsFunc(words[0], func(r rune) bool { return r == '@' || r == ',' || unicode.IsDigit(r) }) {
+		return "" // an address, a number, or both names in one word
+	}
+	if strings.ContainsFunc(words[0], func(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hangul) }) {
 		return givenName(strings.Join(words, ""))
 	}
 	return words[0]

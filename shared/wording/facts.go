@@ -2,7 +2,6 @@ package wording
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +22,7 @@ func aboutOf(f notice.Facts, lang string, to notice.Audience) (map[string]string
 		"Company": oneLine(f.Settings.Name), "TrackURL": f.TrackURL, "ShortURL": f.ShortURL, "ConsoleURL": f.ConsoleURL,
 		"Name": "", "Buyer": "—", "Number": "", "Hold": "—",
 		"Carrier": said(f.Event, "carrier"), "TrackingNumber": said(f.Event, "tracking_number"),
-		"Failure": said(f.Event, "failure"), "Report": said(f.Event, "report"), "Host": host(said(f.Event, "url")),
+		"Failure": said(f.Event, "failure"), "Report": said(f.Event, "report"), "Host": said(f.Event, "host"),
 		"Refunding": flag(f.Event, "refunding"), "Refused": flag(f.Event, "refused"),
 		"PayBy": "", "ToPay": "", "Credit": "", "InvoiceOpen": "",
 	}
@@ -146,15 +145,6 @@ func flag(e event.Event, key string) string {
 		return "yes"
 	}
 	return ""
-}
-
-// host is what of an address may be shown: the rest may hold a secret.
-func host(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
 }
 
 // Amount writes minor units of a currency with its code, USD 1,234.50, as it

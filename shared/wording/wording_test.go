@@ -75,7 +75,7 @@ func data(r notice.Rule) (event.Subject, map[string]any) {
 		event.StockDrift:         {event.Stock, map[string]any{"drifts": int64(2), "drift": []any{}}},
 		event.MoneyDrift:         {event.Proof, map[string]any{"drift": []any{map[string]any{"order": "x"}}}},
 		event.DeadLettersWaiting: {event.DeadLetters, map[string]any{"letters": int64(3), "since": "2026-11-23T09:30:00Z"}},
-		event.EndpointOff:        {event.Endpoint, map[string]any{"url": "https://hooks.example.com/in?key=secret"}},
+		event.EndpointOff:        {event.Endpoint, map[string]any{"host": "hooks.example.com", "types": []any{"order.*"}, "enabled": false}},
 		event.ReportReady:        {event.Report, map[string]any{"report": "Sales 2026-11"}},
 		event.PaymentReview:      {event.Review, map[string]any{"problem": "amount: 3 came, 5 was asked for"}},
 	}

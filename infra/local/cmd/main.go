@@ -1,7 +1,7 @@
 // Command cmd is `make run`: the whole of Waybill on this machine, until
 // Ctrl-C. The environment may set PORT (3000), FRESH=1 to start with empty
 // data, and VERBOSE=1 to see the functions' logs, which otherwise go to
-// .local/run.log; SMTP_ADDR, a mail server that mail is passed on to; and
+// .local/run.log; SMTP_ADDR, STAFF_TOPICS and SMS_ENABLED, where messages are passed on to (see forward); and
 // WEBHOOK_ALLOW, host:port of webhook receivers on this machine, by commas.
 package main
 
@@ -20,15 +20,11 @@ import (
 	"waybill/infra/dynamolocal"
 	"waybill/infra/issuer"
 	"waybill/infra/local"
-	"waybill/infra/outbox"
 	"waybill/infra/template"
 	"waybill/shared/access"
 )
 
-const (
-	defaultPort = 3000
-	mailSender  = "orders@waybill.example" // whom mail is from that goes to SMTP_ADDR
-)
+const defaultPort = 3000
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -80,8 +76,8 @@ func configure() (local.Config, error) {
 	if hosts := os.Getenv("WEBHOOK_ALLOW"); hosts != "" {
 		cfg.Outbox.Webhooks = strings.Split(hosts, ",")
 	}
-	if server := os.Getenv("SMTP_ADDR"); server != "" {
-		cfg.Outbox.Forward = outbox.SMTP(server, mailSender)
+	if cfg.Outbox.Forward, err = forward(os.Getenv); err != nil {
+		return local.Config{}, err
 	}
 	if port := os.Getenv("PORT"); port != "" {
 		if cfg.Port, err = strconv.Atoi(port); err != nil || cfg.Port < 0 || cfg.Port > 65535 {
