@@ -98,6 +98,9 @@ func (h *Notifications) EditPreferences(ctx context.Context, req *api.Preference
 	if err != nil {
 		return nil, err
 	}
+	if err := gateway.Principal(ctx).Require(access.CustomersEdit); err != nil {
+		return nil, err
+	}
 	by := consent.By{Principal: gateway.Principal(ctx), Mark: gateway.Mark(ctx, params.IdempotencyKey), Expect: expect}
 	var c consent.Choice
 	if v, ok := req.Email.Get(); ok {

@@ -70,26 +70,28 @@ func TestWhatIsInterceptedIsNotInTheOutbox(t *testing.T) {
 	}
 }
 
-func TestMailIsPassedOnToAMailServer(t *testing.T) {
-	t.Parallel()
+// server is a mail server for one mail: it answers a recipient as it is told,
+// and returns what it was sent.
+func server(t *testing.T, recipient string) (address string, took <-chan string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	took := make(chan string, 1)
+	t.Cleanup(func() { l.Close() })
+	all := make(chan string, 1)
 	go func() {
 		c, err := l.Accept()
 		if err != nil {
 			return
 		}
 		defer c.Close()
-		in := bufio.NewScanner(c)
 		fmt.Fprint(c, "220 hello\r\n")
-		var all strings.Builder
-		for data := false; in.Scan(); {
+		var said strings.Builder
+		data := false
+		for in := bufio.NewScanner(c); in.Scan(); {
 			line := in.Text()
-			all.WriteString(line + "\n")
+			said.WriteString(line + "\n")
 			switch {
 			case data && line == ".":
 				data = false
@@ -98,16 +100,24 @@ func TestMailIsPassedOnToAMailServer(t *testing.T) {
 			case strings.HasPrefix(line, "DATA"):
 				data = true
 				fmt.Fprint(c, "354 go on\r\n")
+			case strings.HasPrefix(line, "RCPT"):
+				fmt.Fprint(c, recipient+"\r\n")
 			case strings.HasPrefix(line, "QUIT"):
 				fmt.Fprint(c, "221 bye\r\n")
-				took <- all.String()
+				all <- said.String()
 				return
 			default:
 				fmt.Fprint(c, "250 ok\r\n")
 			}
 		}
 	}()
-	if err := (outbox.SMTP{Server: l.Addr().String(), From: "shop@example.com"}).Send(t.Context(), message("1", notice.Staff, "finance")); err != nil {
+	return l.Addr().String(), all
+}
+
+func TestMailIsPassedOnToAMailServer(t *testing.T) {
+	t.Parallel()
+	address, took := server(t, "250 ok")
+	if err := (outbox.SMTP{Server: address, From: "shop@example.com"}).Send(t.Context(), message("1", notice.Staff, "finance")); err != nil {
 		t.Fatal(err)
 	}
 	got := <-took
@@ -115,5 +125,35 @@ func TestMailIsPassedOnToAMailServer(t *testing.T) {
 		if !strings.Contains(got, part) {
 			t.Errorf("the mail has no %s: %s", part, got)
 		}
+	}
+}
+
+func TestWhatAMailServerCertainlyDidNotTakeIsRefusedWithoutNames(t *testing.T) {
+	t.Parallel()
+	for answer, final := range map[string]bool{"550 5.1.1 <claire@example.com> user unknown": true, "451 4.7.1 claire@example.com later": false} {
+		address, _ := server(t, answer)
+		err := outbox.SMTP{Server: address, From: "shop@example.com"}.Send(t.Context(), message("1", notice.Email, "claire@example.com"))
+		var no *notice.Refusal
+		if !errors.As(err, &no) || no.Final != final || strings.Contains(err.Error(), "claire") {
+			t.Errorf("%s is %v", answer, err)
+		}
+	}
+	var no *notice.Refusal
+	if err := (outbox.SMTP{Server: "127.0.0.1:1", From: "x@example.com"}).Send(t.Context(), message("1", notice.Email, "claire@example.com")); !errors.As(err, &no) || no.Final {
+		t.Errorf("a server that is down is %v", err)
+	}
+}
+
+func TestAMailServerThatHangsHasNoMoreThanItsTime(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := (outbox.SMTP{Server: l.Addr().String(), From: "x@example.com"}).Send(ctx, message("1", notice.Email, "claire@example.com")); err == nil {
+		t.Error("it took a mail")
 	}
 }

@@ -3,12 +3,15 @@ package outbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"mime"
 	"mime/multipart"
 	"mime/quotedprintable"
+	"net"
 	"net/smtp"
 	"net/textproto"
+	"strconv"
 
 	"waybill/shared/notice"
 )
@@ -18,7 +21,7 @@ import (
 type SMTP struct{ Server, From string }
 
 // Send sends a mail; one to a role goes to <role>@staff.invalid.
-func (s SMTP) Send(_ context.Context, m notice.Message) error {
+func (s SMTP) Send(ctx context.Context, m notice.Message) error {
 	to := m.To
 	if m.Channel == notice.Staff {
 		to += "@staff.invalid"
@@ -27,10 +30,56 @@ func (s SMTP) Send(_ context.Context, m notice.Message) error {
 	if err != nil {
 		return err
 	}
-	if err := smtp.SendMail(s.Server, nil, s.From, []string{to}, text); err != nil {
-		return fmt.Errorf("pass a mail on: %w", err)
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Server)
+	if err != nil {
+		return &notice.Refusal{Reason: "unreachable"}
 	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return &notice.Refusal{Reason: "unreachable"}
+		}
+	}
+	return hand(conn, s.From, to, text)
+}
+
+// hand hands a mail over. Until all of it is there, nothing was sent.
+func hand(conn net.Conn, from, to string, text []byte) error {
+	c, err := smtp.NewClient(conn, "localhost")
+	if err != nil {
+		return refused(err)
+	}
+	if err := c.Mail(from); err != nil {
+		return refused(err)
+	}
+	if err := c.Rcpt(to); err != nil {
+		return refused(err)
+	}
+	body, err := c.Data()
+	if err != nil {
+		return refused(err)
+	}
+	if _, err := body.Write(text); err != nil {
+		return refused(err)
+	}
+	if err := body.Close(); err != nil {
+		var answer *textproto.Error
+		if errors.As(err, &answer) {
+			return refused(err)
+		}
+		return errors.New("no answer to a mail")
+	}
+	_ = c.Quit() // it is taken
 	return nil
+}
+
+// refused is a server's no. Its words may name the recipient; its code does not.
+func refused(err error) error {
+	var answer *textproto.Error
+	if !errors.As(err, &answer) {
+		return &notice.Refusal{Reason: "no answer before the mail was there"}
+	}
+	return &notice.Refusal{Reason: strconv.Itoa(answer.Code), Final: answer.Code >= 500}
 }
 
 // encode writes a mail of text and HTML (RFC 5322, RFC 2045).

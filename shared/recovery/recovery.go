@@ -173,6 +173,11 @@ func (d *Desk) handle(ctx context.Context, p access.Principal, a Action, id stri
 		done = l
 		return tx, nil
 	})
+	if refusal.Is(err, "wrong_state") { // somebody else may have seen to it between two reads
+		if l, again := d.DB.Letter(ctx, id); again == nil && l.State != deadletter.Waiting {
+			return l, nil
+		}
+	}
 	return done, err
 }
 

@@ -209,20 +209,20 @@ func (tx *Tx) CountTold(ch notice.Channel, to, day string, most int64, now time.
 		tx.never(refused(nil))
 		return
 	}
-	tx.update(capKey(string(ch), digest(to), day), "SET expires = :expires ADD told :one", "attribute_not_exists(told) OR told < :most",
+	tx.update(capKey(string(ch), digest(strings.ToLower(to)), day), "SET expires = :expires ADD told :one", "attribute_not_exists(told) OR told < :most",
 		item{":expires": number(now.Add(capLife).Unix()), ":one": number(1), ":most": number(most)}, refused)
 }
 
 // UncountTold takes that back: the message did not go out. It must be counted
 // and must be saved in the same transaction.
 func (tx *Tx) UncountTold(ch notice.Channel, to, day string, now time.Time) {
-	tx.update(capKey(string(ch), digest(to), day), "SET expires = :expires ADD told :back", "",
+	tx.update(capKey(string(ch), digest(strings.ToLower(to)), day), "SET expires = :expires ADD told :back", "",
 		item{":expires": number(now.Add(capLife).Unix()), ":back": number(-1)}, nil)
 }
 
 // Told reads how many messages a recipient got by a channel on a day.
 func (db *DB) Told(ctx context.Context, ch notice.Channel, to, day string) (int64, error) {
-	i, err := db.get(ctx, capKey(string(ch), digest(to), day))
+	i, err := db.get(ctx, capKey(string(ch), digest(strings.ToLower(to)), day))
 	return attribute(i, "told"), err
 }
 

@@ -11,7 +11,11 @@ func TestOfANameOnlyTheFirstIsShown(t *testing.T) {
 	for name, want := range map[string]string{
 		"Claire Gute": "Claire", "Gute, Claire": "Claire", "Dr. Claire Gute": "Claire", "Mrs Claire Gute": "Claire", "Claire": "Claire",
 		"Acme Trading Ltd": "", "Muster GmbH": "", "Example Co.": "", "Muster S.A.": "", "": "", "  ": "",
-		"王小明": "小明", "王明": "明", "欧阳修": "修", "欧阳小明": "小明", "上海某某贸易有限公司": "", "明": "",
+		"王小明": "小明", "王明": "明", "欧阳修": "修", "欧阳小明": "小明", "김철수": "철수", "四川酒业": "",
+		"claire@example.com": "", "+14155550123": "", "Gute,Claire": "", "Claire.Gute": "", "Gute/Claire": "", "Claire\u200bGute": "",
+		"Mr. Gute": "", "Dr Gute": "", "Frau Dr. Gute": "", "Prof. Dr. med. Gute": "", "Madame Gute": "", "GUTE Claire": "Claire", "van der Berg, Jan": "Jan",
+		"Jan van der Berg": "Jan", "Anne-Marie Gute": "Anne-Marie", "claire gute": "claire", "CLAIRE GUTE": "CLAIRE", "van der Berg": "",
+		"上海某某贸易有限公司": "", "明": "",
 	} {
 		if got := firstName(name); got != want {
 			t.Errorf("of %q is shown %q, want %q", name, got, want)
