@@ -91,7 +91,7 @@ func (o *Outbox) Send(ctx context.Context, m notice.Message) error {
 func (o *Outbox) Items(limit int) []Item {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	out := slices.Clone(o.items[max(0, len(o.items)-limit):])
+	out := append([]Item{}, o.items[max(0, len(o.items)-limit):]...) // none is an empty list in JSON
 	slices.Reverse(out)
 	return out
 }

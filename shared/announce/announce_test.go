@@ -300,8 +300,8 @@ func TestSubscribersCanFilter(t *testing.T) {
 	t.Parallel()
 	for want, e := range map[string]event.Event{
 		"none []":                    {Type: event.ProductEdited, Subject: event.Subject{Kind: event.Product, ID: "MUG"}},
-		"lt_1000 [warehouse sales]":  {Type: event.OrderConfirmed, Subject: event.Subject{Kind: event.Order, ID: "A"}, Data: map[string]any{"total": int64(99999), "currency": "USD"}},
-		"ge_10000 [warehouse sales]": {Type: event.OrderConfirmed, Subject: event.Subject{Kind: event.Order, ID: "A"}, Data: map[string]any{"total": int64(10000), "currency": "JPY"}},
+		"lt_1000 [warehouse sales]":  {Type: event.OrderConfirmed, Subject: event.Subject{Kind: event.Order, ID: "A"}, Data: map[string]any{"total": int64(99999), "currency": "USD", "to_ship": true}},
+		"ge_10000 [warehouse sales]": {Type: event.OrderConfirmed, Subject: event.Subject{Kind: event.Order, ID: "A"}, Data: map[string]any{"total": int64(10000), "currency": "JPY", "to_ship": true}},
 		"lt_100 [manager]":           {Type: event.MoneyDrift, Subject: event.Subject{Kind: event.Proof, ID: "A"}, Data: map[string]any{"total": int64(-1), "currency": "BHD"}},
 	} {
 		entry, err := announce.EntryOf(e)

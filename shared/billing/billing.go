@@ -178,6 +178,8 @@ func (b *Books) save(c *changing) {
 	c.data["currency"], c.data["balance"] = c.next.Currency, c.next.Balance()
 	if c.next.OnHold {
 		c.data["hold_reason"] = c.next.HoldReason
+	} else if c.next.IsOpen() && c.next.Covered() && !c.was.Covered() {
+		c.data["to_ship"] = true
 	}
 	c.tx.Event(event.Event{
 		ID: b.IDs.IDAt(c.now), Subject: event.Subject{Kind: event.Order, ID: c.next.ID}, Seq: c.next.Version,

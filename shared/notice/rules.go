@@ -16,6 +16,7 @@ var (
 	notApproved    = Condition{Key: "reason", Not: true, Values: []string{order.HoldApproval}}
 	placed         = Condition{Key: "status", Not: true, Values: []string{string(order.Draft)}}
 	wasPlaced      = Condition{Key: "was_status", Not: true, Values: []string{string(order.Draft)}}
+	toShip         = Condition{Key: "to_ship"}            // it is paid, authorised or on account
 	byCustomer     = Condition{Key: "refused", Not: true} // not by Stripe, of what we asked it
 
 	// Notes and attributes are the company's own business.
@@ -35,7 +36,9 @@ var Rules = []Rule{
 	{Event: event.OrderReleased, When: []Condition{approved}, To: Owner, Channels: []Channel{App}, Words: "approval_given"},
 
 	{Event: event.OrderConfirmed, To: Customer, Channels: []Channel{Email, SMS}, Words: "order_confirmed"},
-	{Event: event.OrderConfirmed, To: Warehouse, Channels: []Channel{App, Staff}, Words: "order_to_ship"},
+	{Event: event.OrderConfirmed, When: []Condition{toShip}, To: Warehouse, Channels: []Channel{App, Staff}, Words: "order_to_ship"},
+	{Event: event.PaymentReceived, When: []Condition{toShip}, To: Warehouse, Channels: []Channel{App, Staff}, Words: "order_to_ship"},
+	{Event: event.PaymentAuthorized, When: []Condition{toShip}, To: Warehouse, Channels: []Channel{App, Staff}, Words: "order_to_ship"},
 	{Event: event.OrderConfirmed, When: []Condition{notApproved}, To: Owner, Channels: []Channel{App}, Words: "order_placed"},
 	{Event: event.OrderEdited, When: []Condition{placed, soldOtherwise}, To: Customer, Channels: []Channel{Email}, Words: "order_changed"},
 	{Event: event.OrderEdited, When: []Condition{placed, gaveUpBackorders}, To: Customer, Channels: []Channel{Email}, Words: "order_changed"},

@@ -35,10 +35,13 @@ func TestWhoIsToldOfWhat(t *testing.T) {
 	}{
 		{"a draft", event.OrderCreated, data{"status": "draft"}, nil},
 		{"a draft above the limit", event.OrderCreated, data{"status": "draft", "hold_reason": "approval"}, []string{"manager approval_asked app+staff_email"}},
-		{"a confirmed order", event.OrderConfirmed, data{"status": "confirmed"}, []string{
+		{"a confirmed order that is not paid", event.OrderConfirmed, data{"status": "confirmed"}, []string{
+			"customer order_confirmed email+sms", "owner order_placed app",
+		}},
+		{"a confirmed order", event.OrderConfirmed, data{"status": "confirmed", "to_ship": true}, []string{
 			"customer order_confirmed email+sms", "owner order_placed app", "warehouse order_to_ship app+staff_email",
 		}},
-		{"an order that a manager approved", event.OrderConfirmed, data{"status": "confirmed", "reason": "approval"}, []string{
+		{"an order that a manager approved", event.OrderConfirmed, data{"status": "confirmed", "reason": "approval", "to_ship": true}, []string{
 			"customer order_confirmed email+sms", "owner approval_given app", "warehouse order_to_ship app+staff_email",
 		}},
 		{"an open order that a manager approved", event.OrderReleased, data{"reason": "approval"}, []string{"owner approval_given app"}},

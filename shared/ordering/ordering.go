@@ -154,6 +154,8 @@ func (d *Desk) event(t event.Type, o order.Order, by By, now time.Time, data map
 	data["number"], data["status"], data["total"], data["currency"] = o.Number, string(o.Status), o.Totals.Total, o.Currency
 	if o.OnHold {
 		data["hold_reason"] = o.HoldReason
+	} else if t == event.OrderConfirmed && o.Covered() {
+		data["to_ship"] = true
 	}
 	return event.Event{
 		ID: d.IDs.IDAt(now), Subject: event.Subject{Kind: event.Order, ID: o.ID}, Seq: o.Version,

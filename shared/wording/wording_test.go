@@ -91,8 +91,12 @@ func data(r notice.Rule) (event.Subject, map[string]any) {
 		d["reason"], d["hold_reason"] = "Address\nunclear", "Address\nunclear"
 	}
 	for _, c := range r.When {
-		if !c.Not {
+		switch {
+		case c.Not:
+		case len(c.Values) > 0:
 			d[c.Key] = c.Values[0]
+		default:
+			d[c.Key] = true
 		}
 	}
 	return event.Subject{Kind: event.Order, ID: "01JD0000000000000000000001"}, d
