@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +16,8 @@ import (
 	"waybill/shared/webhook"
 )
 
+var manyOrders = flag.Int("delivery.orders", 20, "how many orders have ten events each while everything fails")
+
 // A message tells of an event.
 type message struct {
 	about event.Subject
@@ -25,9 +28,10 @@ type message struct {
 func TestReceiversMissNothingAndGetItInOrderWhateverFails(t *testing.T) {
 	t.Parallel()
 	const (
-		orders, each = 20, 10
-		couriers     = 4
+		each     = 10
+		couriers = 4
 	)
+	orders := *manyOrders
 	o := newOffice(t)
 	var mu sync.Mutex // the couriers share the dice
 	dice := seeded(t)
@@ -96,7 +100,7 @@ func TestReceiversMissNothingAndGetItInOrderWhateverFails(t *testing.T) {
 	}
 	for part := range each / 2 {
 		for n := range orders {
-			s := order(fmt.Sprintf("O%02d", n))
+			s := order(fmt.Sprintf("O%04d", n))
 			for seq := int64(2*part + 1); seq <= int64(2*part+2); seq++ {
 				o.happens(s, seq, typeOf(seq))
 				m := message{s, seq, typeOf(seq)}
